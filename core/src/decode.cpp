@@ -1,0 +1,128 @@
+#include "beralih/decode.h"
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <string>
+
+#include "codecs/codecs.h"
+
+namespace beralih {
+
+std::string_view image_format_name(ImageFormat format) {
+  switch (format) {
+    case ImageFormat::kJpeg: return "jpeg";
+    case ImageFormat::kPng: return "png";
+    case ImageFormat::kUnknown: break;
+  }
+  return "unknown";
+}
+
+ImageFormat sniff_format(std::span<const uint8_t> bytes) {
+  const auto starts_with = [&](std::string_view magic) {
+    return bytes.size() >= magic.size() &&
+           std::memcmp(bytes.data(), magic.data(), magic.size()) == 0;
+  };
+  if (starts_with("\xFF\xD8\xFF")) return ImageFormat::kJpeg;
+  if (starts_with("\x89PNG\r\n\x1A\n")) return ImageFormat::kPng;
+  return ImageFormat::kUnknown;
+}
+
+namespace codecs {
+
+Status check_size(int64_t width, int64_t height, const DecodeOptions& options) {
+  const std::string size = std::to_string(width) + " x " + std::to_string(height);
+  if (width < 1 || height < 1) {
+    return Error{ErrorCode::kCorruptImage, "the image has no pixels (" + size + ")"};
+  }
+  if (width > options.max_pixels / height) {
+    return Error{ErrorCode::kImageTooLarge, "the image has " + size + " pixels, the limit is " +
+                                                std::to_string(options.max_pixels) +
+                                                " in all; send a smaller one"};
+  }
+  return Ok{};
+}
+
+}  // namespace codecs
+
+namespace {
+
+Error unknown_format(std::span<const uint8_t> bytes) {
+  if (bytes.empty()) return {ErrorCode::kInvalidArgument, "the image is empty (0 bytes)"};
+  const auto has = [&](size_t at, std::string_view text) {
+    return bytes.size() >= at + text.size() &&
+           std::memcmp(bytes.data() + at, text.data(), text.size()) == 0;
+  };
+  std::string what = "not an image that can be decoded here";
+  if (has(0, "RIFF") && has(8, "WEBP")) what = "WebP is not supported yet";
+  if (has(0, "GIF8")) what = "GIF is not supported yet";
+  if (has(4, "ftypheic") || has(4, "ftypheix") || has(4, "ftypmif1")) {
+    what = "HEIC is not supported";
+  }
+  if (has(4, "ftypavif")) what = "AVIF is not supported";
+  return {ErrorCode::kUnsupportedFormat, what + "; send JPEG or PNG"};
+}
+
+// Where pixel (x, y) of the oriented image comes from in the stored one.
+struct OrientationMap {
+  bool transposed;
+  bool flip_x;
+  bool flip_y;
+};
+
+std::optional<OrientationMap> orientation_map(int orientation) {
+  switch (orientation) {
+    case 2: return OrientationMap{false, true, false};
+    case 3: return OrientationMap{false, true, true};
+    case 4: return OrientationMap{false, false, true};
+    case 5: return OrientationMap{true, false, false};
+    case 6: return OrientationMap{true, false, true};
+    case 7: return OrientationMap{true, true, true};
+    case 8: return OrientationMap{true, true, false};
+    default: return std::nullopt;
+  }
+}
+
+}  // namespace
+
+Image apply_orientation(Image image, int orientation) {
+  const auto map = orientation_map(orientation);
+  if (!map) return image;
+  Image out = map->transposed ? Image::allocate(image.width, image.height)
+                              : Image::allocate(image.height, image.width);
+  for (int y = 0; y < out.height; ++y) {
+    uint8_t* to = out.row(y);
+    for (int x = 0; x < out.width; ++x, to += 3) {
+      int from_x = map->transposed ? y : x;
+      int from_y = map->transposed ? x : y;
+      if (map->flip_x) from_x = image.width - 1 - from_x;
+      if (map->flip_y) from_y = image.height - 1 - from_y;
+      std::copy_n(image.row(from_y) + static_cast<size_t>(from_x) * 3, 3, to);
+    }
+  }
+  return out;
+}
+
+Result<Image> decode(std::span<const uint8_t> bytes, const DecodeOptions& options,
+                     ImageHeader* header) {
+  ImageHeader local;
+  ImageHeader& found = header != nullptr ? *header : local;
+  found = {};
+  found.format = sniff_format(bytes);
+  Result<codecs::Decoded> decoded = unknown_format(bytes);
+  switch (found.format) {
+    case ImageFormat::kJpeg:
+      decoded = codecs::decode_jpeg(bytes, options, found);
+      break;
+    case ImageFormat::kPng:
+      decoded = codecs::decode_png(bytes, options, found);
+      break;
+    case ImageFormat::kUnknown:
+      break;
+  }
+  if (!decoded) return decoded.error();
+  if (options.exif == ExifMode::kIgnore) return std::move(decoded->image);
+  return apply_orientation(std::move(decoded->image), decoded->orientation);
+}
+
+}  // namespace beralih

@@ -1,0 +1,97 @@
+// The whole pipeline for one bundle: encoded bytes → tensor → scheduler → probabilities → top k.
+// The server and `beralih predict` both call this, so that they cannot differ.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <semaphore>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "beralih/image.h"
+#include "beralih/prediction.h"
+#include "beralih/preprocess.h"
+#include "beralih/result.h"
+#include "bundle/bundle.h"
+#include "engine/inference_engine.h"
+#include "scheduling/scheduler.h"
+
+namespace beralih {
+
+struct StageTimings {
+  double decode_ms = 0;
+  double resize_ms = 0;
+  double normalize_ms = 0;
+  double queue_ms = 0;        ///< waiting for a preprocessing slot and for the engine
+  double inference_ms = 0;
+  double postprocess_ms = 0;  ///< softmax, top k and the hashes
+  double total_ms = 0;
+};
+
+struct Classification {
+  ImageFormat format = ImageFormat::kUnknown;
+  Size image_size;  ///< after orientation, as a person sees it
+  size_t image_bytes = 0;
+  std::string image_sha256;
+  std::string tensor_datatype;
+  std::vector<int64_t> tensor_shape;
+  std::string tensor_sha256;
+  std::string logits_sha256;
+  std::vector<Prediction> predictions;  ///< most probable first
+  StageTimings timings;
+};
+
+struct ClassifierOptions {
+  size_t queue_capacity = 32;  ///< requests that may be prepared or wait beside the one that runs
+  int64_t max_pixels = kDefaultMaxPixels;
+};
+
+/// What a start consisted of, in milliseconds.
+struct StartRecord {
+  double bundle_ms = 0;  ///< hashing the files and reading the contract
+  double engine_ms = 0;  ///< loading, attaching, warming
+  double golden_ms = 0;  ///< one golden case
+};
+
+class Classifier {
+ public:
+  using MakeEngine = std::function<Result<std::unique_ptr<InferenceEngine>>(const Bundle&)>;
+
+  /// Opens and checks the bundle, loads and warms the engine and reproduces the first golden case:
+  /// what it returns is ready. Errors: those of open_bundle() and of the engine.
+  static Result<std::shared_ptr<Classifier>> load(const std::filesystem::path& directory,
+                                                  const MakeEngine& make_engine,
+                                                  const ClassifierOptions& options);
+
+  /// Thread-safe; waits for the answer. Errors: those of preprocess() and of Scheduler::submit();
+  /// kOverloaded comes before any work is done.
+  Result<Classification> classify(std::span<const uint8_t> encoded, size_t k);
+
+  /// Whether a golden case comes out as the contract says. Errors: kInvalidBundle.
+  Status check_golden(const GoldenCase& golden);
+
+  /// Answers everything accepted, then refuses.
+  void shutdown() { scheduler_->shutdown(); }
+
+  const Bundle& bundle() const { return *bundle_; }
+  const EngineMetadata& engine() const { return scheduler_->metadata(); }
+  const StartRecord& start_record() const { return start_record_; }
+
+ private:
+  Classifier(std::shared_ptr<const Bundle> bundle, std::unique_ptr<Scheduler> scheduler,
+             const ClassifierOptions& options);
+
+  std::shared_ptr<const Bundle> bundle_;
+  std::unique_ptr<Scheduler> scheduler_;
+  ClassifierOptions options_;
+  std::atomic<size_t> in_flight_{0};
+  /// Decoded pictures are large: no more at once than cores that can work on them.
+  std::counting_semaphore<> preprocessing_slots_;
+  StartRecord start_record_;
+};
+
+}  // namespace beralih

@@ -1,0 +1,42 @@
+#include "engine/engine_module.h"
+
+#include <dlfcn.h>
+
+#include <filesystem>
+#include <string>
+
+namespace beralih {
+namespace {
+
+constexpr const char* kModuleFile = "libberalih_torch_engine.so";
+constexpr const char* kModuleSymbol = "beralih_engine_module";
+
+Result<const EngineModule*> open_module() {
+  std::error_code code;
+  const std::filesystem::path executable = std::filesystem::read_symlink("/proc/self/exe", code);
+  if (code) return Error{ErrorCode::kIo, "cannot find the own executable: " + code.message()};
+  const std::string path = (executable.parent_path() / kModuleFile).string();
+  void* handle = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (handle == nullptr) {
+    return Error{ErrorCode::kIo, std::string("cannot load the engine: ") + ::dlerror() +
+                                     "; it stands beside the executable and needs libtorch"};
+  }
+  const void* symbol = ::dlsym(handle, kModuleSymbol);
+  if (symbol == nullptr) return Error{ErrorCode::kIo, path + ": not an engine of this program"};
+  return static_cast<const EngineModule*>(symbol);
+}
+
+}  // namespace
+
+Result<const EngineModule*> load_engine_module() {
+  static const Result<const EngineModule*> module = open_module();
+  return module;
+}
+
+Result<std::unique_ptr<InferenceEngine>> make_engine(const Bundle& bundle, const EngineOptions& options) {
+  const auto module = load_engine_module();
+  if (!module) return module.error();
+  return (*module)->make(bundle, options);
+}
+
+}  // namespace beralih

@@ -1,0 +1,32 @@
+// The engine as a module beside the executable, loaded when a network is needed: linking libtorch costs
+// a quarter of a second that --version and preprocess do not owe, and OpenMP reads its environment when
+// it is loaded, not later.
+#pragma once
+
+#include <memory>
+
+#include "beralih/result.h"
+#include "bundle/bundle.h"
+#include "engine/inference_engine.h"
+
+namespace beralih {
+
+struct EngineOptions {
+  int threads = 0;  ///< 0: one per hardware thread
+};
+
+/// What a module exports under the name `beralih_engine_module`.
+struct EngineModule {
+  /// Loads the program, attaches the mapped weights without copying them and warms batch size 1.
+  /// Errors: kInvalidBundle.
+  Result<std::unique_ptr<InferenceEngine>> (*make)(const Bundle& bundle, const EngineOptions& options);
+};
+
+/// Thread-safe; loads once, further calls return the same. Stays loaded until the process ends.
+/// Errors: kIo.
+Result<const EngineModule*> load_engine_module();
+
+/// Loads the module if need be and makes an engine.
+Result<std::unique_ptr<InferenceEngine>> make_engine(const Bundle& bundle, const EngineOptions& options);
+
+}  // namespace beralih

@@ -1,0 +1,84 @@
+#include "http/problem.h"
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+namespace beralih {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct ErrorRow {
+  ErrorCode code;
+  int status;
+  const char* title;
+};
+
+constexpr ErrorRow kErrors[] = {
+    {ErrorCode::kInvalidArgument,   400, "The request makes no sense"},
+    {ErrorCode::kUnsupportedFormat, 415, "Not an image that this server reads"},
+    {ErrorCode::kCorruptImage,      422, "The image is damaged"},
+    {ErrorCode::kImageTooLarge,     413, "The image has too many pixels"},
+    {ErrorCode::kInvalidContract,   500, "The server's contract is invalid"},
+    {ErrorCode::kInvalidBundle,     500, "The server's bundle is invalid"},
+    {ErrorCode::kContractMismatch,  412, "The client preprocesses under another contract"},
+    {ErrorCode::kIo,                500, "The server could not read or write a file"},
+    {ErrorCode::kOverloaded,        429, "Too many requests"},
+    {ErrorCode::kUnavailable,       503, "Not ready"},
+    {ErrorCode::kInternal,          500, "Internal error"},
+};
+
+struct StatusRow {
+  int status;
+  const char* code;
+  const char* title;
+};
+
+constexpr StatusRow kStatuses[] = {
+    {400, "bad_request",            "Bad request"},
+    {404, "not_found",              "Not found"},
+    {405, "method_not_allowed",     "Method not allowed"},
+    {413, "content_too_large",      "The request body is too large"},
+    {414, "uri_too_long",           "The address is too long"},
+    {415, "unsupported_media_type", "Unsupported content type"},
+    {500, "internal",               "Internal error"},
+    {503, "unavailable",            "Not ready"},
+};
+
+std::string dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace
+
+Problem problem_for(const Error& error) {
+  const auto* row = std::find_if(std::begin(kErrors), std::end(kErrors),
+                                 [&](const ErrorRow& r) { return r.code == error.code; });
+  if (row == std::end(kErrors)) return problem_for_status(500, error.message);
+  return Problem{row->status, std::string(error_code_name(error.code)), row->title, error.message, {}};
+}
+
+Problem problem_for_status(int status, std::string detail) {
+  const auto* row = std::find_if(std::begin(kStatuses), std::end(kStatuses),
+                                 [&](const StatusRow& r) { return r.status == status; });
+  if (row == std::end(kStatuses)) return Problem{status, "http_" + std::to_string(status), "Error", std::move(detail), {}};
+  return Problem{status, row->code, row->title, std::move(detail), {}};
+}
+
+int retry_after_seconds(int status) { return status == 429 || status == 503 ? 1 : 0; }
+
+std::string problem_json(const Problem& problem, std::string_view request_id) {
+  Json json{{"type", "urn:beralih:problem:" + problem.code},
+            {"title", problem.title},
+            {"status", problem.status},
+            {"detail", problem.detail}};
+  if (!request_id.empty()) json["request_id"] = request_id;
+  for (const auto& [key, value] : problem.extensions) json[key] = value;
+  return dump(json);
+}
+
+std::string inference_error_json(const Problem& problem) { return dump(Json{{"error", problem.detail}}); }
+
+}  // namespace beralih

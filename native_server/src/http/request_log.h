@@ -1,0 +1,16 @@
+// What accompanies every request: its id, its start, the headers on every answer, the access log.
+#pragma once
+
+#include <httplib.h>
+
+#include <string>
+
+namespace beralih {
+
+/// Installs the hooks. httplib handles a request from its header to its answer on one thread.
+void add_request_hooks(httplib::Server& server, bool log_requests);
+
+/// The id of the request that this thread handles.
+const std::string& current_request_id();
+
+}  // namespace beralih

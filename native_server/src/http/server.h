@@ -1,0 +1,45 @@
+// The HTTP server's life: bind, listen, stop. httplib stays behind it.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "beralih/result.h"
+#include "http/serving_state.h"
+
+namespace beralih {
+
+struct HttpOptions {
+  std::string host = "127.0.0.1";
+  int port = 8080;  ///< 0: any free one
+  size_t max_body_bytes = 20u << 20;
+  size_t connection_threads = 64;  ///< a connection holds one, also while it is idle
+  std::string web_directory;       ///< empty: the page that is compiled in
+  bool log_requests = true;
+};
+
+class HttpServer {
+ public:
+  /// `state` must outlive the server.
+  HttpServer(HttpOptions options, const ServingState& state);
+  ~HttpServer();
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  /// Binds, listens and serves on threads of its own. Errors: kIo, one sentence for the terminal.
+  Status start();
+
+  /// Stops accepting, answers the requests in flight, joins. Idempotent.
+  void stop();
+
+  /// "http://127.0.0.1:8080"; valid after start().
+  const std::string& url() const { return url_; }
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+  std::string url_;
+};
+
+}  // namespace beralih

@@ -1,0 +1,101 @@
+#include "http/wire.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include "beralih/sha256.h"
+
+namespace beralih {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr size_t kMaxRequestIdBytes = 128;
+
+struct Stage {
+  const char* name;
+  double StageTimings::*value;
+};
+
+constexpr Stage kStages[] = {
+    {"decode",      &StageTimings::decode_ms},
+    {"resize",      &StageTimings::resize_ms},
+    {"normalize",   &StageTimings::normalize_ms},
+    {"queue",       &StageTimings::queue_ms},
+    {"inference",   &StageTimings::inference_ms},
+    {"postprocess", &StageTimings::postprocess_ms},
+    {"total",       &StageTimings::total_ms},
+};
+
+/// Microseconds are as fine as the clock is meaningful here.
+double round_to_microseconds(double milliseconds) { return std::round(milliseconds * 1000) / 1000; }
+
+}  // namespace
+
+std::string classification_json(const Classification& answer, const Classifier& classifier,
+                                std::string_view request_id) {
+  const VerifiedContract& identity = classifier.bundle().identity;
+  Json json;
+  json["model"] = {{"name", identity.contract.name}, {"version", identity.contract.version}};
+  json["contract_hash"] = identity.contract_hash;
+  json["preprocessing_hash"] = identity.preprocessing_hash;
+  json["device"] = classifier.engine().device;
+  json["request_id"] = request_id;
+  json["image"] = {{"format", image_format_name(answer.format)},
+                   {"width", answer.image_size.width},
+                   {"height", answer.image_size.height},
+                   {"bytes", answer.image_bytes},
+                   {"sha256", answer.image_sha256}};
+  json["tensor"] = {{"datatype", answer.tensor_datatype},
+                    {"shape", answer.tensor_shape},
+                    {"sha256", answer.tensor_sha256}};
+  json["logits"] = {{"sha256", answer.logits_sha256}};
+  json["predictions"] = Json::array();
+  for (const Prediction& prediction : answer.predictions) {
+    json["predictions"].push_back({{"index", prediction.index},
+                                   {"label", classifier.bundle().labels[static_cast<size_t>(prediction.index)]},
+                                   {"probability", prediction.probability}});
+  }
+  for (const Stage& stage : kStages) json["timings_ms"][stage.name] = round_to_microseconds(answer.timings.*stage.value);
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string server_timing(const StageTimings& timings) {
+  std::string out;
+  for (const Stage& stage : kStages) {
+    std::array<char, 64> text{};
+    std::snprintf(text.data(), text.size(), "%s%s;dur=%.3f", out.empty() ? "" : ", ", stage.name, timings.*stage.value);
+    out += text.data();
+  }
+  return out;
+}
+
+Result<size_t> parse_top_k(std::string_view text, size_t classes) {
+  size_t k = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), k);
+  if (error != std::errc{} || end != text.data() + text.size() || k < 1 || k > classes) {
+    return Error{ErrorCode::kInvalidArgument, "k must be a whole number from 1 to " + std::to_string(classes) +
+                                                  ", not \"" + std::string(text.substr(0, 40)) + "\""};
+  }
+  return k;
+}
+
+std::string make_request_id() {
+  std::random_device device;  // getrandom() on Linux
+  std::array<uint8_t, 16> bytes{};
+  for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(device());
+  return to_hex(bytes);
+}
+
+std::string accept_request_id(std::string_view from_client) {
+  const bool printable = std::all_of(from_client.begin(), from_client.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+  if (from_client.empty() || from_client.size() > kMaxRequestIdBytes || !printable) return make_request_id();
+  return std::string(from_client);
+}
+
+}  // namespace beralih

@@ -1,0 +1,31 @@
+// JSON <-> structs of the HTTP API and of `beralih predict --json`.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "beralih/result.h"
+#include "engine/classifier.h"
+
+namespace beralih {
+
+inline constexpr size_t kDefaultTopK = 5;
+
+/// The 200 body of POST /api/classify, one line.
+std::string classification_json(const Classification& answer, const Classifier& classifier,
+                                std::string_view request_id);
+
+/// The Server-Timing header's value.
+std::string server_timing(const StageTimings& timings);
+
+/// `?k=`: a whole number from 1 to `classes`. Errors: kInvalidArgument.
+Result<size_t> parse_top_k(std::string_view text, size_t classes);
+
+/// 32 hexadecimal digits of randomness.
+std::string make_request_id();
+
+/// A client's X-Request-ID if it is short and printable, a new one otherwise.
+std::string accept_request_id(std::string_view from_client);
+
+}  // namespace beralih

@@ -1,0 +1,27 @@
+// One line per request on stderr. Never the content of an image.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace beralih {
+
+struct AccessRecord {
+  std::string_view method;
+  std::string_view path;
+  int status = 0;
+  double milliseconds = 0;
+  size_t request_bytes = 0;
+  size_t response_bytes = 0;
+  std::string_view request_id;
+};
+
+/// The line with its newline. What came from the client cannot break out of it: control characters,
+/// spaces and non-ASCII bytes are percent-encoded, long paths shortened.
+std::string format_access(const AccessRecord& record);
+
+/// One write, so that lines of several threads do not mix.
+void write_log_line(std::string_view line);
+
+}  // namespace beralih

@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# From a clean clone to a server that answers: packages, build, model, start. Later runs find everything there.
+set -euo pipefail
+
+usage() {
+  cat <<'EOF'
+usage: ./run.sh [--port N] [--host ADDRESS] [--model NAME] [--no-install]
+
+Installs what is missing (Debian 12), builds, prepares the model and starts the server. Ctrl-C stops it.
+
+  --port N          port to listen on (default 8080; 0 picks a free one)
+  --host ADDRESS    address to listen on (default 127.0.0.1: this machine only; 0.0.0.0: every network)
+  --model NAME      model to serve, one of models/recipes/NAME.bundle.sh (default resnet34)
+  --no-install      install nothing: name the packages that are missing, and stop
+  --help            this text
+
+Environment: BERALIH_PORT, BERALIH_HOST (defaults of the options), BERALIH_CACHE (downloads; default .cache),
+CMAKE_BUILD_PARALLEL_LEVEL (compilers at a time; default: as many as cores and memory allow).
+EOF
+}
+
+wrong_use() {
+  printf 'run.sh: %s\nTry ./run.sh --help\n' "$1" >&2
+  exit 2
+}
+
+port=${BERALIH_PORT:-8080}
+host=${BERALIH_HOST:-127.0.0.1}
+model=resnet34
+may_install=yes
+while (($#)); do
+  case $1 in
+    --port=* | --host=* | --model=*) set -- "${1%%=*}" "${1#*=}" "${@:2}" && continue ;;
+    --port | --host | --model)
+      [[ -n ${2:-} ]] || wrong_use "$1 needs a value"
+      declare "${1#--}=$2"
+      shift
+      ;;
+    --no-install) may_install=no ;;
+    -h | --help) usage && exit ;;
+    *) wrong_use "unknown argument: $1" ;;
+  esac
+  shift
+done
+if ! [[ $port =~ ^[0-9]{1,5}$ ]] || ((10#$port > 65535)); then
+  wrong_use "--port takes a number from 0 to 65535, not \"$port\""
+fi
+port=$((10#$port))
+
+cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
+if [[ $model == */* || ! -f models/recipes/$model.bundle.sh ]]; then
+  known=$(cd models/recipes && printf ' %s' *.bundle.sh)
+  wrong_use "there is no model \"$model\"; there are:${known//.bundle.sh/}"
+fi
+# shellcheck source=toolchains/setup.sh
+source toolchains/setup.sh
+trap 'printf "\nInterrupted. ./run.sh continues where it stopped.\n" >&2; exit 130' INT
+
+# The server would say so too, but only after a build that may take minutes.
+reachable=$host
+case $host in 0.0.0.0 | '::' | localhost) reachable=127.0.0.1 ;; esac
+# shellcheck disable=SC2016  # the inner shell expands its own arguments
+if ((port > 0)) && timeout 1 bash -c 'exec 3<>"/dev/tcp/$1/$2"' _ "$reachable" "$port" 2>/dev/null; then
+  printf 'run.sh: port %s is taken: something answers on %s already. Stop it, or choose another: ./run.sh --port %s\n' \
+    "$port" "$reachable" $((port < 65535 ? port + 1 : 8080)) >&2
+  exit 1
+fi
+
+step_total=4
+install_packages "$may_install" build models
+build_release beralih
+prepare_bundle "$model"
+step "starting the server"
+[[ $terminal ]] && printf '\n'
+((port == 0)) || printf '      http://%s:%s\n' "${reachable/127.0.0.1/localhost}" "$port"
+exec build/release/native_server/beralih serve --bundle "models/bundles/$model" --host "$host" --port "$port"

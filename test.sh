@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# The same set-up as ./run.sh, then the test suites. The last line counts; the exit status is 0 only if nothing failed.
+set -euo pipefail
+cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
+
+default_suites=(format core server python asan)
+full_suites=("${default_suites[@]}")
+# Sanitizers that take longer than the default run allows join "full" as soon as CMakePresets.json has them.
+grep -qE '"name": *"tsan"' CMakePresets.json && full_suites+=(tsan)
+suite_limit_s=900
+
+usage() {
+  cat <<EOF
+usage: ./test.sh [--no-install] [full | SUITE…]
+
+Installs what is missing (Debian 12), builds, prepares the model, and runs the suites: ${default_suites[*]}
+"full" runs: ${full_suites[*]}
+
+  --no-install    install nothing: name the packages that are missing, and stop
+  --help          this text
+
+Reports (JUnit XML) lie in build/reports. With CI=true, tests that need ../shared/data fail where it is absent;
+elsewhere they are skipped.
+EOF
+}
+
+wrong_use() {
+  printf 'test.sh: %s\nValid words: full %s (--help says more)\n' "$1" "${full_suites[*]}" >&2
+  exit 2
+}
+
+may_install=yes
+suites=()
+for word in "$@"; do
+  case $word in
+    --no-install) may_install=no ;;
+    -h | --help) usage && exit ;;
+    full) suites+=("${full_suites[@]}") ;;
+    -*) wrong_use "unknown option: $word" ;;
+    *)
+      [[ " ${full_suites[*]} " == *" $word "* ]] || wrong_use "unknown suite: $word"
+      suites+=("$word")
+      ;;
+  esac
+done
+((${#suites[@]})) || suites=("${default_suites[@]}")
+mapfile -t suites < <(printf '%s\n' "${suites[@]}" | awk '!named[$0]++')
+
+# shellcheck source=toolchains/setup.sh
+source toolchains/setup.sh
+reports=$PWD/build/reports
+trap 'printf "\nInterrupted.\n" >&2; exit 130' INT
+# A set-up that failed is a failure too, and the last line says so.
+trap '(($? != 1)) || [[ ${counted:-} ]] || echo "0 passed, 1 failed, 0 skipped"' EXIT
+
+# An interrupt lets the suite end its own servers and write its report; a suite that ignores it is killed.
+limited() { timeout --foreground --signal=INT --kill-after=20 "$suite_limit_s" "$@"; }
+
+suite_format() { /usr/bin/python3 toolchains/check_format.py clang-format-14 "$reports/format.xml"; }
+suite_core() { limited build/release/tests/beralih_core_tests -r junit -o "$reports/core.xml"; }
+suite_server() { limited build/release/tests/beralih_server_tests -r junit -o "$reports/server.xml"; }
+suite_python() {
+  limited /usr/bin/python3 -m pytest tests -q -p no:cacheprovider --junitxml="$reports/python.xml"
+}
+suite_asan() {
+  UBSAN_OPTIONS=print_stacktrace=1 limited build/asan/tests/beralih_core_tests -r junit -o "$reports/asan.xml"
+}
+suite_tsan() { limited build/tsan/tests/beralih_core_tests -r junit -o "$reports/tsan.xml"; }
+
+run_suite() {
+  log=$logs/suite-$1.log
+  : >"$log"
+  # The sanitizer presets, which build the core and its tests alone, carry their suite's name.
+  if [[ $1 == *san ]] && ! build_preset "$1"; then
+    log=$build_log
+    return 1
+  fi
+  logged "suite-$1" "suite_$1"
+}
+
+step_total=$((3 + ${#suites[@]}))
+install_packages "$may_install" build models test
+build_release all
+prepare_bundle resnet34
+
+export BERALIH_BIN=$PWD/build/release/native_server/beralih
+export BERALIH_BUNDLE=$PWD/models/bundles/resnet34
+unset BERALIH_SHARED BERALIH_REQUIRE_SHARED
+[[ -d ../shared/data ]] && BERALIH_SHARED=$(cd ../shared && pwd) && export BERALIH_SHARED
+[[ ${CI:-} == true ]] && export BERALIH_REQUIRE_SHARED=1
+
+rm -rf "$reports"
+mkdir -p "$reports"
+results=()
+for suite in "${suites[@]}"; do
+  status=0
+  step "suite $suite"
+  run_suite "$suite" || status=$?
+  results+=("$suite=$status")
+  if ((status)); then
+    step_done "FAILED, exit status $status"
+    [[ ! -s $log ]] || log_tail "$log"
+  else
+    step_done "passed"
+  fi
+done
+counted=yes
+/usr/bin/python3 tests/summary.py "$reports" "${results[@]}"

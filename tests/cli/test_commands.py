@@ -1,0 +1,69 @@
+"""`beralih predict` and `beralih preprocess` as a person uses them."""
+import hashlib
+import json
+import subprocess
+
+import numpy as np
+
+
+def run(binary, *arguments):
+    return subprocess.run([binary, *map(str, arguments)], capture_output=True, text=True, timeout=120)
+
+
+def test_predict_says_what_the_server_says(binary, bundle, server):
+    image = bundle / "golden" / "dog2.jpg"
+    result = run(binary, "predict", "--bundle", bundle, "--json", image)
+    assert result.returncode == 0, result.stderr
+    mine, theirs = json.loads(result.stdout), server.classify(image.read_bytes()).json()
+    for key in ("tensor", "logits", "predictions", "contract_hash", "preprocessing_hash", "image"):
+        assert mine[key] == theirs[key], key
+
+
+def test_predict_prints_a_table_for_people(binary, bundle):
+    result = run(binary, "predict", "--bundle", bundle, bundle / "golden" / "coffee.png")
+    assert result.returncode == 0
+    assert "espresso" in result.stdout
+    assert "0.98" in result.stdout or "98" in result.stdout
+
+
+def test_predict_goes_on_after_a_bad_file(binary, bundle, tmp_path):
+    bad = tmp_path / "bad.jpg"
+    bad.write_text("no image")
+    result = run(binary, "predict", "--bundle", bundle, bad, bundle / "golden" / "coffee.png")
+    assert result.returncode == 1
+    assert "bad.jpg" in result.stderr
+    assert "espresso" in result.stdout
+
+
+def test_preprocess_writes_the_tensor_that_it_hashes(binary, bundle, tmp_path):
+    out = tmp_path / "tensor.npy"
+    result = run(binary, "preprocess", "--bundle", bundle, "--json", "--npy", out,
+                 bundle / "golden" / "dog1.jpg")
+    assert result.returncode == 0, result.stderr
+    line = json.loads(result.stdout)
+    tensor = np.load(out)
+    assert tensor.dtype == np.float32
+    assert list(tensor.shape) == line["shape"] == [1, 3, 227, 227]
+    assert hashlib.sha256(tensor.tobytes()).hexdigest() == line["tensor_sha256"]
+
+
+def test_preprocess_takes_a_spec_file(binary, bundle, tmp_path):
+    contract = json.loads((bundle / "contract.json").read_text())
+    spec = tmp_path / "spec.json"
+    spec.write_text(json.dumps(contract["preprocessing"]))
+    image = bundle / "golden" / "dog1.jpg"
+    by_spec = json.loads(run(binary, "preprocess", "--spec", spec, "--json", image).stdout)
+    by_bundle = json.loads(run(binary, "preprocess", "--bundle", bundle, "--json", image).stdout)
+    assert by_spec["tensor_sha256"] == by_bundle["tensor_sha256"] == contract["golden"][2]["tensor_sha256"]
+
+
+def test_wrong_arguments_name_themselves(binary, bundle):
+    image = bundle / "golden" / "dog1.jpg"
+    for arguments, word in [(["--preset", "nonsense"], "nonsense"),
+                            (["--preset", "hf-vit", "--set", "resize_fliter=box"], "resize_fliter"),
+                            (["--preset", "hf-vit", "--set", "resize_filter"], "resize_filter")]:
+        result = run(binary, "preprocess", *arguments, image)
+        assert result.returncode in (1, 2)
+        assert word in result.stderr
+    assert run(binary, "nonsense").returncode == 2
+    assert run(binary, "--version").returncode == 0

@@ -1,0 +1,81 @@
+"""Runs the real server binary for a test."""
+import http.client
+import json
+import pathlib
+import re
+import signal
+import subprocess
+import time
+from typing import NamedTuple, Optional
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    def json(self):
+        return json.loads(self.body)
+
+
+class Server:
+    """`beralih serve` on a free port of the loopback address; ends with the `with` block."""
+
+    def __init__(self, binary: str, bundle, *arguments: str, log: pathlib.Path):
+        self.log_path = log
+        self._log = open(log, "w+")
+        self.process = subprocess.Popen(
+            [binary, "serve", "--bundle", str(bundle), "--port", "0", *arguments],
+            stdout=self._log, stderr=subprocess.STDOUT)
+        self.port: Optional[int] = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self._log.close()
+
+    def log(self) -> str:
+        return self.log_path.read_text()
+
+    def wait_for_log(self, pattern: str, seconds: float = 60) -> re.Match:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            found = re.search(pattern, self.log())
+            if found:
+                return found
+            assert self.process.poll() is None, f"the server ended: {self.log()}"
+            time.sleep(0.01)
+        raise AssertionError(f"no {pattern!r} in {seconds} s: {self.log()}")
+
+    def wait_until_listening(self):
+        self.port = int(self.wait_for_log(r"listening on http://127\.0\.0\.1:(\d+)").group(1))
+
+    def wait_until_ready(self):
+        self.wait_until_listening()
+        self.wait_for_log(r"ready in [\d.]+ s")
+
+    def request(self, method: str, path: str, body: Optional[bytes] = None, **headers: str) -> Answer:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            connection.request(method, path, body,
+                               {name.replace("_", "-"): value for name, value in headers.items()})
+            response = connection.getresponse()
+            return Answer(response.status, response.headers, response.read())
+        finally:
+            connection.close()
+
+    def classify(self, image: bytes, query: str = "", **headers: str) -> Answer:
+        headers.setdefault("Content_Type", "application/octet-stream")
+        return self.request("POST", "/api/classify" + query, image, **headers)
+
+    def stop(self, with_signal: int = signal.SIGTERM, seconds: float = 30) -> int:
+        self.process.send_signal(with_signal)
+        return self.process.wait(seconds)

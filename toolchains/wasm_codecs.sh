@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# The libraries that the core needs under WASM, as one prefix for CMAKE_FIND_ROOT_PATH:
+#
+#   toolchains/wasm_codecs.sh        prints the prefix's path; builds it only where it is not there yet
+#
+# libjpeg (libjpeg-turbo) and zlib are built with Emscripten from the sources of the Debian packages whose binaries
+# the native build links, so both targets decode with the same code. nlohmann_json and Catch2, header-only, are
+# copied: /usr/include itself would hide Emscripten's own headers. Needs dpkg-dev, cmake, ninja, emscripten.
+set -euo pipefail
+cd "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/.."
+cache=$(realpath -m "${BERALIH_CACHE:-.cache}")
+
+say() { printf '%s\n' "$*" >&2; }
+fail() { say "wasm_codecs: $*"; exit 1; }
+
+header_packages=(nlohmann-json3-dev catch2)
+for tool in emcmake cmake ninja dpkg-source; do
+  command -v "$tool" >/dev/null ||
+    fail "$tool is missing; install the packages of toolchains/packages/build.txt and web.txt"
+done
+versions=$(dpkg-query -W -f '${Package} ${Version}\n' emscripten "${header_packages[@]}") ||
+  fail "a package is missing (see above); install those of toolchains/packages/test.txt and web.txt"
+
+# A change of this script, of the compiler or of the headers makes another prefix.
+key=$({ cat toolchains/wasm_codecs.sh && echo "$versions"; } | sha256sum | cut -c1-16)
+prefix=$cache/wasm/$key
+if [[ -e $prefix/complete ]]; then
+  printf '%s\n' "$prefix"
+  exit
+fi
+
+# Two configurations at once build it once.
+mkdir -p "$cache/wasm"
+exec 9>"$cache/wasm/lock"
+flock 9
+if [[ -e $prefix/complete ]]; then
+  printf '%s\n' "$prefix"
+  exit
+fi
+
+work=$cache/wasm/build-$key
+rm -rf "$prefix" "$work"
+mkdir -p "$prefix/include" "$prefix/share/cmake" "$work"
+log=$cache/wasm/build.log
+: >"$log"
+
+# logged COMMAND…: its output goes to the log, whose end is shown where it fails.
+logged() {
+  "$@" >>"$log" 2>&1 </dev/null && return
+  tail -n 20 "$log" | sed 's/^/    /' >&2
+  fail "\"$1\" failed; the whole log is $log"
+}
+
+# unpack PACKAGE: Debian's patched source in $work/PACKAGE.
+unpack() {
+  local description
+  description=$(toolchains/debian_sources.sh fetch "$1" "$cache/wasm/sources" | grep '\.dsc$') ||
+    fail "the source package $1 could not be fetched (see above)"
+  # The archive's signed index vouches for the files; the signer's own key need not be installed.
+  logged dpkg-source --no-check --extract "$description" "$work/$1"
+}
+
+compile_flags="-O3 -DNDEBUG -msimd128 -sSUPPORT_LONGJMP=wasm"
+
+# zlib's inflate alone: the core only reads. Debian's source lacks what zlib's own CMakeLists.txt expects.
+say "  building zlib for WASM"
+unpack zlib
+mkdir "$work/zlib/wasm"
+for source in adler32 crc32 inffast inflate inftrees zutil; do
+  # shellcheck disable=SC2086  # one word a flag
+  logged emcc $compile_flags -c "$work/zlib/$source.c" -o "$work/zlib/wasm/$source.o"
+done
+logged emar rcs "$work/zlib/wasm/libz.a" "$work"/zlib/wasm/*.o
+install -D -m 644 -t "$prefix/include" "$work"/zlib/{zlib,zconf}.h
+install -D -m 644 -t "$prefix/lib" "$work/zlib/wasm/libz.a"
+
+say "  building libjpeg-turbo for WASM"
+unpack libjpeg-turbo
+# Its checks run compiled programs to learn a size_t's size, which a cross build cannot.
+logged emcmake cmake -S "$work/libjpeg-turbo" -B "$work/libjpeg-turbo/wasm" -G Ninja -DCMAKE_BUILD_TYPE=Release \
+  -DCMAKE_C_FLAGS_RELEASE="$compile_flags" -DSIZE_T=4 -DHAVE_SIZE_T=1 -DWITH_SIMD=0 -DENABLE_SHARED=0 -DWITH_TURBOJPEG=0
+logged cmake --build "$work/libjpeg-turbo/wasm" --target jpeg-static
+install -D -m 644 -t "$prefix/include" "$work"/libjpeg-turbo/{jpeglib,jmorecfg,jerror}.h "$work"/libjpeg-turbo/wasm/jconfig.h
+install -D -m 644 -t "$prefix/lib" "$work"/libjpeg-turbo/wasm/libjpeg.a
+
+cp -r /usr/include/nlohmann /usr/include/catch2 "$prefix/include"
+cp -r /usr/share/cmake/nlohmann_json "$prefix/share/cmake"
+mkdir -p "$prefix/lib/cmake"
+cp -r /usr/lib/cmake/Catch2 "$prefix/lib/cmake"
+
+rm -rf "$work"
+touch "$prefix/complete"
+printf '%s\n' "$prefix"
