@@ -28,7 +28,7 @@ def describe_exit(status):
 
 
 def reason_of(element):
-    """What the report says about a failed or skipped test: a failure's text if it is short (Catch2), else the message."""
+    """Why a test failed or was skipped: a failure's text if it is short (Catch2), else the message."""
     text = [line.strip() for line in (element.text or "").splitlines() if line.strip()]
     if element.tag == "skipped" or not 0 < len(text) <= REASON_LINES:
         text = (element.get("message") or "no reason given").strip().splitlines()[:1]

@@ -24,8 +24,10 @@ def jpeg(bundle) -> bytes:
 def jpeg_of_65500(bundle) -> bytes:
     """A real photograph whose header announces 65,500 x 65,500 pixels."""
     data = bytearray(jpeg(bundle))
-    at = data.rindex(b"\xff\xc0\x00\x11")  # the last frame header: an EXIF thumbnail has one too
-    data[at + 5:at + 9] = struct.pack(">HH", 65500, 65500)
+    at = 2
+    while data[at + 1] not in (0xC0, 0xC1, 0xC2):  # the frame header, behind the metadata segments
+        at += 2 + struct.unpack_from(">H", data, at + 2)[0]
+    struct.pack_into(">HH", data, at + 5, 65500, 65500)
     return bytes(data)
 
 

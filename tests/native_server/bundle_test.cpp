@@ -31,7 +31,8 @@ TEST_CASE("a whole bundle opens", "[bundle]") {
 }
 
 TEST_CASE("one altered byte of any file is refused and the file is named", "[bundle]") {
-  for (const std::string name : {"labels.txt", "architecture.pt", "weights.safetensors", "golden/red.png"}) {
+  for (const std::string name :
+       {"labels.txt", "architecture.pt", "weights.safetensors", "golden/red.png"}) {
     const TestBundle bundle;
     std::string bytes = read_file(bundle.path() / name);
     for (const size_t at : {size_t{0}, bytes.size() / 2, bytes.size() - 1}) {
@@ -54,7 +55,8 @@ TEST_CASE("one altered byte of the contract is refused", "[bundle]") {
 }
 
 TEST_CASE("a missing file is refused and named", "[bundle]") {
-  for (const std::string name : {"labels.txt", "weights.safetensors", "contract.json", "contract.sha256"}) {
+  for (const std::string name :
+       {"labels.txt", "weights.safetensors", "contract.json", "contract.sha256"}) {
     const TestBundle bundle;
     std::filesystem::remove(bundle.path() / name);
     CHECK_THAT(refusal(bundle).message, Contains(name));
@@ -115,5 +117,6 @@ TEST_CASE("a directory in place of a file is refused", "[bundle]") {
   const TestBundle bundle;
   std::filesystem::remove(bundle.path() / "weights.safetensors");
   std::filesystem::create_directory(bundle.path() / "weights.safetensors");
-  CHECK_THAT(refusal(bundle).message, Contains("weights.safetensors") && Contains("not a regular file"));
+  CHECK_THAT(refusal(bundle).message,
+             Contains("weights.safetensors") && Contains("not a regular file"));
 }

@@ -21,7 +21,8 @@ beralih::Result<std::shared_ptr<beralih::Classifier>> load(const TestBundle& bun
       {});
 }
 
-beralih::Result<beralih::Classification> classify(beralih::Classifier& classifier, const std::string& bytes, size_t k) {
+beralih::Result<beralih::Classification> classify(beralih::Classifier& classifier,
+                                                  const std::string& bytes, size_t k) {
   return classifier.classify({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, k);
 }
 
@@ -40,9 +41,11 @@ TEST_CASE("the classifier answers and its JSON has the documented keys in order"
 
   const Json json = Json::parse(beralih::classification_json(*answer, **classifier, "id-1"));
   std::vector<std::string> keys;
-  for (const auto& [key, value] : json.items()) keys.push_back(key);
-  CHECK(keys == std::vector<std::string>{"model", "contract_hash", "preprocessing_hash", "device", "request_id", "image",
-                                         "tensor", "logits", "predictions", "timings_ms"});
+  for (const auto& [key, value] : json.items())
+    keys.push_back(key);
+  CHECK(keys == std::vector<std::string>{"model", "contract_hash", "preprocessing_hash", "device",
+                                         "request_id", "image", "tensor", "logits", "predictions",
+                                         "timings_ms"});
   CHECK(json["image"]["format"] == "png");
   CHECK(json["image"]["width"] == 4);
   CHECK(json["tensor"]["shape"] == Json::array({1, 3, 4, 4}));
@@ -96,8 +99,10 @@ TEST_CASE("more requests than the queue holds are refused, the others answered",
   // The golden case passes; the next call says that it has begun and waits for the test.
   class SlowEngine : public FakeEngine {
    public:
-    SlowEngine(std::promise<void>& entered, std::shared_future<void> open) : entered_(entered), open_(std::move(open)) {}
-    beralih::Result<std::vector<std::vector<float>>> infer(std::span<const beralih::Tensor> batch) override {
+    SlowEngine(std::promise<void>& entered, std::shared_future<void> open)
+        : entered_(entered), open_(std::move(open)) {}
+    beralih::Result<std::vector<std::vector<float>>> infer(
+        std::span<const beralih::Tensor> batch) override {
       if (++calls_ == 2) entered_.set_value();
       if (calls_ >= 2) open_.wait();
       return FakeEngine::infer(batch);
@@ -117,10 +122,12 @@ TEST_CASE("more requests than the queue holds are refused, the others answered",
       },
       options);
   REQUIRE(classifier);
-  auto running = std::async(std::launch::async, [&] { return classify(**classifier, red_png(), 1); });
+  auto running =
+      std::async(std::launch::async, [&] { return classify(**classifier, red_png(), 1); });
   entered.get_future().wait();
   // One more may wait: of two, the first to arrive is accepted and the other refused at once.
-  auto second = std::async(std::launch::async, [&] { return classify(**classifier, red_png(), 1); });
+  auto second =
+      std::async(std::launch::async, [&] { return classify(**classifier, red_png(), 1); });
   auto third = std::async(std::launch::async, [&] { return classify(**classifier, red_png(), 1); });
   while (second.wait_for(std::chrono::milliseconds(1)) != std::future_status::ready &&
          third.wait_for(std::chrono::milliseconds(1)) != std::future_status::ready) {

@@ -25,9 +25,11 @@ TEST_CASE(".npy headers are those of NumPy", "[npy]") {
   CHECK(header.substr(0, 8) == std::string("\x93NUMPY\x01\x00", 8));
   CHECK(header.substr(10, 60) == "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 3, 2, ");
   CHECK(header.back() == '\n');
-  const size_t length = static_cast<unsigned char>(header[8]) + 256u * static_cast<unsigned char>(header[9]);
+  const size_t length =
+      static_cast<unsigned char>(header[8]) + 256u * static_cast<unsigned char>(header[9]);
   CHECK(length == header.size() - 10);
-  CHECK(npy_header({{5}, std::vector<uint8_t>(5)}).find("'|u1', 'fortran_order': False, 'shape': (5,), }") != std::string::npos);
+  CHECK(npy_header({{5}, std::vector<uint8_t>(5)})
+            .find("'|u1', 'fortran_order': False, 'shape': (5,), }") != std::string::npos);
 }
 
 TEST_CASE(".npy files are whole or absent", "[npy]") {

@@ -11,11 +11,14 @@ using Catch::Contains;
 namespace {
 
 std::vector<uint8_t> make(std::string header, size_t data_bytes) {
-  while (header.size() % 8 != 0) header += ' ';
+  while (header.size() % 8 != 0)
+    header += ' ';
   std::string file;
-  for (size_t i = 0; i < 8; ++i) file += static_cast<char>(header.size() >> (8 * i));
+  for (size_t i = 0; i < 8; ++i)
+    file += static_cast<char>(header.size() >> (8 * i));
   file += header;
-  for (size_t i = 0; i < data_bytes; ++i) file += static_cast<char>(i);
+  for (size_t i = 0; i < data_bytes; ++i)
+    file += static_cast<char>(i);
   return {file.begin(), file.end()};
 }
 
@@ -32,7 +35,8 @@ std::string refusal(const std::vector<uint8_t>& file) {
 TEST_CASE("tensors come in the order of their data", "[safetensors]") {
   const auto file = make(R"({"__metadata__":{"a":"b"},
     "b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},
-    "a":{"dtype":"U8","shape":[],"data_offsets":[8,9]}})", 9);
+    "a":{"dtype":"U8","shape":[],"data_offsets":[8,9]}})",
+                         9);
   const auto parsed = parse_safetensors(file, "w");
   REQUIRE(parsed);
   REQUIRE(parsed->size() == 2);
@@ -46,7 +50,9 @@ TEST_CASE("tensors come in the order of their data", "[safetensors]") {
 
 TEST_CASE("an empty tensor takes no room", "[safetensors]") {
   CHECK(parse_safetensors(make(R"({"e":{"dtype":"F32","shape":[0,3],"data_offsets":[0,0]},
-                                   "f":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4), "w"));
+                                   "f":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})",
+                               4),
+                          "w"));
 }
 
 TEST_CASE("header lengths that do not fit are refused", "[safetensors]") {
@@ -63,12 +69,17 @@ TEST_CASE("headers that are not JSON objects are refused", "[safetensors]") {
   CHECK_THAT(refusal(make("{\"a\":{}}", 0)), Contains("lacks"));
   CHECK_THAT(refusal(make(std::string(100'000, '['), 0)), Contains("JSON"));
   CHECK_THAT(refusal(make(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},
-                              "a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 1)), Contains("twice"));
+                              "a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})",
+                          1)),
+             Contains("twice"));
 }
 
 TEST_CASE("numbers that do not add up are refused", "[safetensors]") {
-  const auto one = [](const std::string& dtype, const std::string& shape, const std::string& offsets, size_t bytes) {
-    return refusal(make("{\"t\":{\"dtype\":\"" + dtype + "\",\"shape\":" + shape + ",\"data_offsets\":" + offsets + "}}", bytes));
+  const auto one = [](const std::string& dtype, const std::string& shape,
+                      const std::string& offsets, size_t bytes) {
+    return refusal(make("{\"t\":{\"dtype\":\"" + dtype + "\",\"shape\":" + shape +
+                            ",\"data_offsets\":" + offsets + "}}",
+                        bytes));
   };
   CHECK_THAT(one("F31", "[1]", "[0,4]", 4), Contains("dtype"));
   CHECK_THAT(one("F32", "[2]", "[0,4]", 4), Contains("need 8 bytes"));
@@ -89,12 +100,16 @@ TEST_CASE("numbers that do not add up are refused", "[safetensors]") {
 TEST_CASE("data must be covered once, without holes, and aligned", "[safetensors]") {
   const auto two = [](const std::string& first, const std::string& second, size_t bytes) {
     return refusal(make("{\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":" + first +
-                        "},\"b\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":" + second + "}}", bytes));
+                            "},\"b\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":" + second +
+                            "}}",
+                        bytes));
   };
   CHECK_THAT(two("[0,4]", "[2,6]", 8), Contains("overlaps"));
   CHECK_THAT(two("[0,4]", "[0,4]", 4), Contains("overlaps"));
   CHECK_THAT(two("[0,4]", "[5,9]", 9), Contains("hole"));
   CHECK_THAT(two("[0,4]", "[4,8]", 9), Contains("behind the last"));
   CHECK_THAT(refusal(make(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},
-                              "b":{"dtype":"F32","shape":[1],"data_offsets":[1,5]}})", 5)), Contains("aligned"));
+                              "b":{"dtype":"F32","shape":[1],"data_offsets":[1,5]}})",
+                          5)),
+             Contains("aligned"));
 }

@@ -10,9 +10,12 @@ using namespace beralih;
 
 namespace {
 
-Tensor numbered(float value) { return Tensor{{1, 1}, std::vector<float>{value}}; }
+Tensor numbered(float value) {
+  return Tensor{{1, 1}, std::vector<float>{value}};
+}
 
-/// Holds every call until the test opens the gate, and records the order and the thread of the calls.
+/// Holds every call until the test opens the gate, and records the order and the thread of the
+/// calls.
 struct Gate {
   std::promise<void> opened;
   std::shared_future<void> open{opened.get_future().share()};
@@ -45,7 +48,9 @@ class GatedEngine : public beralih_test::FakeEngine {
 
 std::unique_ptr<Scheduler> start(Gate& gate, size_t capacity) {
   auto scheduler = Scheduler::start(
-      [&gate]() -> Result<std::unique_ptr<InferenceEngine>> { return std::unique_ptr<InferenceEngine>(new GatedEngine(gate)); },
+      [&gate]() -> Result<std::unique_ptr<InferenceEngine>> {
+        return std::unique_ptr<InferenceEngine>(new GatedEngine(gate));
+      },
       capacity);
   REQUIRE(scheduler);
   return *std::move(scheduler);
@@ -53,7 +58,8 @@ std::unique_ptr<Scheduler> start(Gate& gate, size_t capacity) {
 
 }  // namespace
 
-TEST_CASE("requests are answered in order, each with its own answer, on one thread", "[scheduler]") {
+TEST_CASE("requests are answered in order, each with its own answer, on one thread",
+          "[scheduler]") {
   Gate gate;
   const auto scheduler = start(gate, 8);
   std::vector<std::future<Result<InferenceOutcome>>> answers;
@@ -73,7 +79,8 @@ TEST_CASE("requests are answered in order, each with its own answer, on one thre
   }
   scheduler->shutdown();
   CHECK(gate.order == std::vector<float>{0, 1, 2, 3, 4, 5, 6, 7});
-  for (const auto& thread : gate.threads) CHECK(thread == gate.created);
+  for (const auto& thread : gate.threads)
+    CHECK(thread == gate.created);
   CHECK(gate.created != std::this_thread::get_id());
 }
 
@@ -101,7 +108,8 @@ TEST_CASE("shutdown answers everything accepted and accepts nothing more", "[sch
   Gate gate;
   const auto scheduler = start(gate, 100);
   std::vector<std::future<Result<InferenceOutcome>>> answers;
-  for (int i = 0; i < 50; ++i) answers.push_back(*scheduler->submit(numbered(static_cast<float>(i))));
+  for (int i = 0; i < 50; ++i)
+    answers.push_back(*scheduler->submit(numbered(static_cast<float>(i))));
   std::thread closer([&] { scheduler->shutdown(); });
   gate.opened.set_value();
   closer.join();
@@ -127,7 +135,10 @@ TEST_CASE("an engine's error reaches its request alone", "[scheduler]") {
 
 TEST_CASE("an engine that cannot load is an error of start", "[scheduler]") {
   const auto scheduler = Scheduler::start(
-      []() -> Result<std::unique_ptr<InferenceEngine>> { return Error{ErrorCode::kInvalidBundle, "no weights"}; }, 4);
+      []() -> Result<std::unique_ptr<InferenceEngine>> {
+        return Error{ErrorCode::kInvalidBundle, "no weights"};
+      },
+      4);
   REQUIRE_FALSE(scheduler);
   CHECK(scheduler.error().message == "no weights");
 }

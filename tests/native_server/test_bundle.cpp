@@ -14,10 +14,12 @@ namespace {
 namespace fs = std::filesystem;
 
 // SHA-256 of 16 float32 of 255 and 32 of 0, computed with Python's struct and hashlib.
-constexpr char kRedTensorSha256[] = "532a0b743ce35961aeaa5ba79899dbb3c4eead4e87009a42a6d83c461ed05565";
+constexpr char kRedTensorSha256[] =
+    "532a0b743ce35961aeaa5ba79899dbb3c4eead4e87009a42a6d83c461ed05565";
 
 // softmax(0, 1, 2)
-constexpr double kGoldenProbabilities[] = {0.09003057317038046, 0.24472847105479767, 0.6652409557748219};
+constexpr double kGoldenProbabilities[] = {0.09003057317038046, 0.24472847105479767,
+                                           0.6652409557748219};
 
 }  // namespace
 
@@ -34,17 +36,18 @@ std::string read_file(const fs::path& path) {
 
 std::string red_png() {
   static constexpr unsigned char kBytes[] = {
-      0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0x00, 0x00, 0x00, 0x0d, 0x49, 0x48, 0x44, 0x52,
-      0x00, 0x00, 0x00, 0x04, 0x00, 0x00, 0x00, 0x04, 0x08, 0x02, 0x00, 0x00, 0x00, 0x26, 0x93, 0x09,
-      0x29, 0x00, 0x00, 0x00, 0x10, 0x49, 0x44, 0x41, 0x54, 0x78, 0x9c, 0x63, 0xf8, 0xcf, 0xc0, 0x00,
-      0x47, 0x0c, 0xc4, 0x71, 0x00, 0xae, 0x93, 0x0f, 0xf1, 0xd0, 0x5f, 0x23, 0x9e, 0x00, 0x00, 0x00,
-      0x00, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82};
+      0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0x00, 0x00, 0x00, 0x0d, 0x49, 0x48, 0x44,
+      0x52, 0x00, 0x00, 0x00, 0x04, 0x00, 0x00, 0x00, 0x04, 0x08, 0x02, 0x00, 0x00, 0x00, 0x26,
+      0x93, 0x09, 0x29, 0x00, 0x00, 0x00, 0x10, 0x49, 0x44, 0x41, 0x54, 0x78, 0x9c, 0x63, 0xf8,
+      0xcf, 0xc0, 0x00, 0x47, 0x0c, 0xc4, 0x71, 0x00, 0xae, 0x93, 0x0f, 0xf1, 0xd0, 0x5f, 0x23,
+      0x9e, 0x00, 0x00, 0x00, 0x00, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82};
   return {std::begin(kBytes), std::end(kBytes)};
 }
 
 TestBundle::TestBundle() {
   std::string name = (fs::temp_directory_path() / "beralih-test-XXXXXX").string();
-  if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make a temporary directory");
+  if (::mkdtemp(name.data()) == nullptr)
+    throw std::runtime_error("cannot make a temporary directory");
   directory_ = name;
   contract_ = Json::parse(R"({
     "schema": "beralih.contract/1", "name": "tiny", "version": "1.0.0", "description": "For tests.",
@@ -61,7 +64,8 @@ TestBundle::TestBundle() {
   })");
   contract_["golden"][0]["tensor_sha256"] = kRedTensorSha256;
   for (const int index : {2, 1, 0}) {
-    contract_["golden"][0]["top5"].push_back({{"index", index}, {"probability", kGoldenProbabilities[index]}});
+    contract_["golden"][0]["top5"].push_back(
+        {{"index", index}, {"probability", kGoldenProbabilities[index]}});
   }
   add_file("labels", "labels.txt", "zero\none\ntwo\n");
   add_file("architecture", "architecture.pt", "program");
@@ -75,11 +79,15 @@ TestBundle::~TestBundle() {
   fs::remove_all(directory_, ignored);
 }
 
-void TestBundle::add_file(const std::string& role, const std::string& name, const std::string& bytes) {
+void TestBundle::add_file(const std::string& role, const std::string& name,
+                          const std::string& bytes) {
   const fs::path path = directory_ / name;
   fs::create_directories(path.parent_path());
   write_file(path, bytes);
-  const Json entry{{"role", role}, {"path", name}, {"bytes", bytes.size()}, {"sha256", beralih::sha256_hex(bytes)}};
+  const Json entry{{"role", role},
+                   {"path", name},
+                   {"bytes", bytes.size()},
+                   {"sha256", beralih::sha256_hex(bytes)}};
   for (Json& file : contract_["files"]) {
     if (file["path"] == name) {
       file = entry;
@@ -100,7 +108,8 @@ FakeEngine::FakeEngine() {
   metadata_.dtype = "fp32";
 }
 
-beralih::Result<std::vector<std::vector<float>>> FakeEngine::infer(std::span<const beralih::Tensor> batch) {
+beralih::Result<std::vector<std::vector<float>>> FakeEngine::infer(
+    std::span<const beralih::Tensor> batch) {
   return std::vector<std::vector<float>>(batch.size(), {0.0f, 1.0f, 2.0f});
 }
 

@@ -45,7 +45,8 @@ class FakeEngine : public beralih::InferenceEngine {
  public:
   FakeEngine();
   const beralih::EngineMetadata& metadata() const override { return metadata_; }
-  beralih::Result<std::vector<std::vector<float>>> infer(std::span<const beralih::Tensor> batch) override;
+  beralih::Result<std::vector<std::vector<float>>> infer(
+      std::span<const beralih::Tensor> batch) override;
 
  private:
   beralih::EngineMetadata metadata_;
