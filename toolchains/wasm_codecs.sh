@@ -4,8 +4,9 @@
 #   toolchains/wasm_codecs.sh        prints the prefix's path; builds it only where it is not there yet
 #
 # libjpeg (libjpeg-turbo) and zlib are built with Emscripten from the sources of the Debian packages whose binaries
-# the native build links, so both targets decode with the same code. nlohmann_json and Catch2, header-only, are
-# copied: /usr/include itself would hide Emscripten's own headers. Needs dpkg-dev, cmake, ninja, emscripten.
+# the native build links, so both targets decode with the same code (wasm/idct_islow.c stands in for assembly).
+# nlohmann_json and Catch2, header-only, are copied: /usr/include itself would hide Emscripten's own headers.
+# Needs dpkg-dev, cmake, ninja, emscripten.
 set -euo pipefail
 cd "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/.."
 cache=$(realpath -m "${BERALIH_CACHE:-.cache}")
@@ -21,8 +22,8 @@ done
 versions=$(dpkg-query -W -f '${Package} ${Version}\n' emscripten "${header_packages[@]}") ||
   fail "a package is missing (see above); install those of toolchains/packages/test.txt and web.txt"
 
-# A change of this script, of the compiler or of the headers makes another prefix.
-key=$({ cat toolchains/wasm_codecs.sh && echo "$versions"; } | sha256sum | cut -c1-16)
+# A change of these sources, of the compiler or of the headers makes another prefix.
+key=$({ cat toolchains/wasm_codecs.sh wasm/idct_islow.c && echo "$versions"; } | sha256sum | cut -c1-16)
 prefix=$cache/wasm/$key
 if [[ -e $prefix/complete ]]; then
   printf '%s\n' "$prefix"
@@ -76,17 +77,30 @@ install -D -m 644 -t "$prefix/lib" "$work/zlib/wasm/libz.a"
 
 say "  building libjpeg-turbo for WASM"
 unpack libjpeg-turbo
+jpeg=$work/libjpeg-turbo
+# The scalar inverse DCT gives way to wasm/idct_islow.c, which does what the native build's assembly does.
+sed -i 's/^jpeg_idct_islow(/jpeg_idct_islow_scalar(/' "$jpeg/jidctint.c"
+grep -q '^jpeg_idct_islow_scalar(' "$jpeg/jidctint.c" || fail "jidctint.c does not define jpeg_idct_islow as expected"
 # Its checks run compiled programs to learn a size_t's size, which a cross build cannot.
-logged emcmake cmake -S "$work/libjpeg-turbo" -B "$work/libjpeg-turbo/wasm" -G Ninja -DCMAKE_BUILD_TYPE=Release \
+logged emcmake cmake -S "$jpeg" -B "$jpeg/wasm" -G Ninja -DCMAKE_BUILD_TYPE=Release \
   -DCMAKE_C_FLAGS_RELEASE="$compile_flags" -DSIZE_T=4 -DHAVE_SIZE_T=1 -DWITH_SIMD=0 -DENABLE_SHARED=0 -DWITH_TURBOJPEG=0
-logged cmake --build "$work/libjpeg-turbo/wasm" --target jpeg-static
-install -D -m 644 -t "$prefix/include" "$work"/libjpeg-turbo/{jpeglib,jmorecfg,jerror}.h "$work"/libjpeg-turbo/wasm/jconfig.h
-install -D -m 644 -t "$prefix/lib" "$work"/libjpeg-turbo/wasm/libjpeg.a
+logged cmake --build "$jpeg/wasm" --target jpeg-static
+# shellcheck disable=SC2086
+logged emcc $compile_flags -I "$jpeg" -I "$jpeg/wasm" -c wasm/idct_islow.c -o "$jpeg/wasm/idct_islow.o"
+logged emar r "$jpeg/wasm/libjpeg.a" "$jpeg/wasm/idct_islow.o"
+install -D -m 644 -t "$prefix/include" "$jpeg"/{jpeglib,jmorecfg,jerror}.h "$jpeg/wasm/jconfig.h"
+install -D -m 644 -t "$prefix/lib" "$jpeg/wasm/libjpeg.a"
 
 cp -r /usr/include/nlohmann /usr/include/catch2 "$prefix/include"
 cp -r /usr/share/cmake/nlohmann_json "$prefix/share/cmake"
-mkdir -p "$prefix/lib/cmake"
-cp -r /usr/lib/cmake/Catch2 "$prefix/lib/cmake"
+# Catch2's own package description also names a library, built for this machine.
+mkdir -p "$prefix/share/cmake/Catch2"
+cp /usr/lib/cmake/Catch2/Catch2ConfigVersion.cmake "$prefix/share/cmake/Catch2"
+cat >"$prefix/share/cmake/Catch2/Catch2Config.cmake" <<'EOF'
+add_library(Catch2::Catch2 INTERFACE IMPORTED)
+get_filename_component(prefix ${CMAKE_CURRENT_LIST_DIR}/../../.. ABSOLUTE)
+target_include_directories(Catch2::Catch2 INTERFACE ${prefix}/include)
+EOF
 
 rm -rf "$work"
 touch "$prefix/complete"

@@ -53,8 +53,8 @@ void write_knobs(TextWriter& writer, const PreprocessSpec& spec) {
     writer.line("center_crop", "none");
   }
   const auto& pad = spec.pad_value;
-  writer.line("pad_value", std::to_string(pad[0]) + ',' + std::to_string(pad[1]) + ',' +
-                               std::to_string(pad[2]));
+  writer.line("pad_value",
+              std::to_string(pad[0]) + ',' + std::to_string(pad[1]) + ',' + std::to_string(pad[2]));
   writer.line("channel_order", name(spec.channel_order));
   writer.line("layout", name(spec.layout));
   writer.line("dtype", dtype_knob_name(spec.dtype));

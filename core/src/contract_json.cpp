@@ -50,7 +50,10 @@ std::string shown(const Json& value) {
 class Node {
  public:
   Node(const Json& value, std::string path, Problems& problems, bool allow_unknown)
-      : value_(&value), path_(std::move(path)), problems_(&problems), allow_unknown_(allow_unknown) {}
+      : value_(&value),
+        path_(std::move(path)),
+        problems_(&problems),
+        allow_unknown_(allow_unknown) {}
 
   void expected(const std::string& what) const {
     problems_->report(path_, "expected " + what + ", found " + shown(*value_));
@@ -111,8 +114,8 @@ class Node {
   }
 
   int64_t integer(int64_t low, int64_t high) const {
-    if (value_->is_number_integer() && !(value_->is_number_unsigned() &&
-                                         value_->get<uint64_t>() > uint64_t{INT64_MAX})) {
+    if (value_->is_number_integer() &&
+        !(value_->is_number_unsigned() && value_->get<uint64_t>() > uint64_t{INT64_MAX})) {
       const auto number = value_->get<int64_t>();
       if (number >= low && number <= high) return number;
     }
@@ -138,8 +141,8 @@ class Node {
 
   template <typename E, size_t N>
   E enumeration(const EnumNames<E, N>& names) const {
-    const auto value = value_->is_string() ? value_of(names, value_->get<std::string>())
-                                           : std::optional<E>{};
+    const auto value =
+        value_->is_string() ? value_of(names, value_->get<std::string>()) : std::optional<E>{};
     if (!value) expected(choices(names));
     return value.value_or(names[0].first);
   }
@@ -162,7 +165,8 @@ class Node {
       expected("[height, width]");
       return {1, 1};
     }
-    return {static_cast<int>(nodes[0].integer(1, 8192)), static_cast<int>(nodes[1].integer(1, 8192))};
+    return {static_cast<int>(nodes[0].integer(1, 8192)),
+            static_cast<int>(nodes[1].integer(1, 8192))};
   }
 
  private:
@@ -182,9 +186,11 @@ void read_resize(const Node& node, PreprocessSpec& spec) {
     std::string_view key;
     ResizeMode mode;
   };
-  constexpr std::array<Form, 3> kForms{{{"resize_shorter_side", ResizeMode::kShorterSide},
-                                        {"resize_longest_side", ResizeMode::kLongestSide},
-                                        {"resize_exact", ResizeMode::kExact}}};
+  constexpr std::array<Form, 3> kForms{
+      {{"resize_shorter_side", ResizeMode::kShorterSide},
+       {"resize_longest_side", ResizeMode::kLongestSide},
+       {"resize_exact", ResizeMode::kExact}}
+  };
   spec.resize_mode = ResizeMode::kNone;
   for (const Form& form : kForms) {
     if (!node.has(form.key)) continue;
@@ -337,7 +343,8 @@ void check_input(const Node& root, const Contract& contract) {
   const auto shape = output_shape(contract.preprocessing);
   if (contract.input.shape != shape) {
     std::string text;
-    for (const int64_t dimension : shape) text += (text.empty() ? "[" : ", ") + std::to_string(dimension);
+    for (const int64_t dimension : shape)
+      text += (text.empty() ? "[" : ", ") + std::to_string(dimension);
     input.at("shape").expected(text + "], as preprocessing says");
   }
 }

@@ -111,14 +111,9 @@ Result<Image> decode(std::span<const uint8_t> bytes, const DecodeOptions& option
   found.format = sniff_format(bytes);
   Result<codecs::Decoded> decoded = unknown_format(bytes);
   switch (found.format) {
-    case ImageFormat::kJpeg:
-      decoded = codecs::decode_jpeg(bytes, options, found);
-      break;
-    case ImageFormat::kPng:
-      decoded = codecs::decode_png(bytes, options, found);
-      break;
-    case ImageFormat::kUnknown:
-      break;
+    case ImageFormat::kJpeg: decoded = codecs::decode_jpeg(bytes, options, found); break;
+    case ImageFormat::kPng: decoded = codecs::decode_png(bytes, options, found); break;
+    case ImageFormat::kUnknown: break;
   }
   if (!decoded) return decoded.error();
   if (options.exif == ExifMode::kIgnore) return std::move(decoded->image);

@@ -15,25 +15,34 @@ template <typename E, size_t N>
 using EnumNames = std::array<std::pair<E, std::string_view>, N>;
 
 inline constexpr EnumNames<ExifMode, 2> kExifNames{
-    {{ExifMode::kTranspose, "transpose"}, {ExifMode::kIgnore, "ignore"}}};
+    {{ExifMode::kTranspose, "transpose"}, {ExifMode::kIgnore, "ignore"}}
+};
 inline constexpr EnumNames<Gray16Mode, 2> kGray16Names{
-    {{Gray16Mode::kHighByte, "high_byte"}, {Gray16Mode::kPillow, "pillow"}}};
-inline constexpr EnumNames<ResizeFilter, 6> kFilterNames{{{ResizeFilter::kNearest, "nearest"},
-                                                          {ResizeFilter::kBox, "box"},
-                                                          {ResizeFilter::kBilinear, "bilinear"},
-                                                          {ResizeFilter::kHamming, "hamming"},
-                                                          {ResizeFilter::kBicubic, "bicubic"},
-                                                          {ResizeFilter::kLanczos, "lanczos"}}};
+    {{Gray16Mode::kHighByte, "high_byte"}, {Gray16Mode::kPillow, "pillow"}}
+};
+inline constexpr EnumNames<ResizeFilter, 6> kFilterNames{
+    {{ResizeFilter::kNearest, "nearest"},
+     {ResizeFilter::kBox, "box"},
+     {ResizeFilter::kBilinear, "bilinear"},
+     {ResizeFilter::kHamming, "hamming"},
+     {ResizeFilter::kBicubic, "bicubic"},
+     {ResizeFilter::kLanczos, "lanczos"}}
+};
 inline constexpr EnumNames<ChannelOrder, 2> kChannelOrderNames{
-    {{ChannelOrder::kRgb, "RGB"}, {ChannelOrder::kBgr, "BGR"}}};
+    {{ChannelOrder::kRgb, "RGB"}, {ChannelOrder::kBgr, "BGR"}}
+};
 inline constexpr EnumNames<Layout, 2> kLayoutNames{
-    {{Layout::kNchw, "NCHW"}, {Layout::kNhwc, "NHWC"}}};
+    {{Layout::kNchw, "NCHW"}, {Layout::kNhwc, "NHWC"}}
+};
 inline constexpr EnumNames<DataType, 2> kDtypeNames{
-    {{DataType::kFloat32, "float32"}, {DataType::kUint8, "uint8"}}};
+    {{DataType::kFloat32, "float32"}, {DataType::kUint8, "uint8"}}
+};
 inline constexpr EnumNames<ValueRange, 2> kValueRangeNames{
-    {{ValueRange::kZeroToOne, "0..1"}, {ValueRange::kZeroTo255, "0..255"}}};
+    {{ValueRange::kZeroToOne, "0..1"}, {ValueRange::kZeroTo255, "0..255"}}
+};
 inline constexpr EnumNames<Rescale, 2> kRescaleNames{
-    {{Rescale::kDivide, "divide"}, {Rescale::kMultiply, "multiply"}}};
+    {{Rescale::kDivide, "divide"}, {Rescale::kMultiply, "multiply"}}
+};
 
 template <typename E, size_t N>
 constexpr std::string_view name_of(const EnumNames<E, N>& names, E value) {

@@ -9,7 +9,7 @@ namespace beralih {
 namespace {
 
 PreprocessSpec imagenet(int shorter_side, int crop, ResizeFilter filter) {
-  PreprocessSpec spec;  // mean and std default to ImageNet's
+  PreprocessSpec spec;            // mean and std default to ImageNet's
   spec.exif = ExifMode::kIgnore;  // torchvision's loader does not look at EXIF
   spec.resize_size = {shorter_side, shorter_side};
   spec.resize_filter = filter;
@@ -47,18 +47,20 @@ struct Entry {
   PreprocessSpec (*make)();
 };
 
-constexpr std::array<Entry, 6> kPresets{{
-    {"dlib:resnet34", dlib_resnet34},
-    {"torchvision:ResNet50_Weights.IMAGENET1K_V1",
-     [] { return imagenet(256, 224, ResizeFilter::kBilinear); }},
-    {"torchvision:ViT_L_16_Weights.IMAGENET1K_V1",
-     [] { return imagenet(242, 224, ResizeFilter::kBilinear); }},
-    {"torchvision:ViT_L_16_Weights.IMAGENET1K_SWAG_LINEAR_V1",
-     [] { return imagenet(224, 224, ResizeFilter::kBicubic); }},
-    {"torchvision:ViT_L_16_Weights.IMAGENET1K_SWAG_E2E_V1",
-     [] { return imagenet(512, 512, ResizeFilter::kBicubic); }},
-    {"hf-vit", hf_vit},
-}};
+constexpr std::array<Entry, 6> kPresets{
+    {
+     {"dlib:resnet34", dlib_resnet34},
+     {"torchvision:ResNet50_Weights.IMAGENET1K_V1",
+         [] { return imagenet(256, 224, ResizeFilter::kBilinear); }},
+     {"torchvision:ViT_L_16_Weights.IMAGENET1K_V1",
+         [] { return imagenet(242, 224, ResizeFilter::kBilinear); }},
+     {"torchvision:ViT_L_16_Weights.IMAGENET1K_SWAG_LINEAR_V1",
+         [] { return imagenet(224, 224, ResizeFilter::kBicubic); }},
+     {"torchvision:ViT_L_16_Weights.IMAGENET1K_SWAG_E2E_V1",
+         [] { return imagenet(512, 512, ResizeFilter::kBicubic); }},
+     {"hf-vit", hf_vit},
+     }
+};
 
 }  // namespace
 

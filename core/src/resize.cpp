@@ -26,13 +26,9 @@ double sinc(double x) {
 // Resample.c 9-81: the kernels, over their own supports.
 double kernel(ResizeFilter filter, double x) {
   switch (filter) {
-    case ResizeFilter::kNearest:
-      break;
-    case ResizeFilter::kBox:
-      return x > -0.5 && x <= 0.5 ? 1.0 : 0.0;
-    case ResizeFilter::kBilinear:
-      x = std::fabs(x);
-      return x < 1.0 ? 1.0 - x : 0.0;
+    case ResizeFilter::kNearest: break;
+    case ResizeFilter::kBox: return x > -0.5 && x <= 0.5 ? 1.0 : 0.0;
+    case ResizeFilter::kBilinear: x = std::fabs(x); return x < 1.0 ? 1.0 - x : 0.0;
     case ResizeFilter::kHamming:
       x = std::fabs(x);
       if (x == 0.0) return 1.0;
@@ -46,8 +42,7 @@ double kernel(ResizeFilter filter, double x) {
       if (x < 2.0) return (((x - 5) * x + 8) * x - 4) * a;
       return 0.0;
     }
-    case ResizeFilter::kLanczos:
-      return -3.0 <= x && x < 3.0 ? sinc(x) * sinc(x / 3) : 0.0;
+    case ResizeFilter::kLanczos: return -3.0 <= x && x < 3.0 ? sinc(x) * sinc(x / 3) : 0.0;
   }
   return 0.0;
 }
@@ -169,8 +164,8 @@ ResampleWeights resample_weights(int in_size, int out_size, ResizeFilter filter)
       window[static_cast<size_t>(i)] = w;
       sum += w;
     }
-    int32_t* fixed = result.weights.data() +
-                     static_cast<size_t>(out) * static_cast<size_t>(result.window_size);
+    int32_t* fixed =
+        result.weights.data() + static_cast<size_t>(out) * static_cast<size_t>(result.window_size);
     for (int i = 0; i < count; ++i) {
       double& w = window[static_cast<size_t>(i)];
       if (sum != 0.0) w /= sum;
@@ -187,18 +182,14 @@ Size resized_size(Size image, const PreprocessSpec& spec) {
   };
   const int target = spec.resize_size.height;
   switch (spec.resize_mode) {
-    case ResizeMode::kNone:
-      return image;
-    case ResizeMode::kExact:
-      return spec.resize_size;
+    case ResizeMode::kNone: return image;
+    case ResizeMode::kExact: return spec.resize_size;
     case ResizeMode::kShorterSide:
-      return image.width <= image.height
-                 ? Size{scaled(target, image.height, image.width), target}
-                 : Size{target, scaled(target, image.width, image.height)};
+      return image.width <= image.height ? Size{scaled(target, image.height, image.width), target}
+                                         : Size{target, scaled(target, image.width, image.height)};
     case ResizeMode::kLongestSide:
-      return image.width >= image.height
-                 ? Size{scaled(target, image.height, image.width), target}
-                 : Size{target, scaled(target, image.width, image.height)};
+      return image.width >= image.height ? Size{scaled(target, image.height, image.width), target}
+                                         : Size{target, scaled(target, image.width, image.height)};
   }
   return image;
 }

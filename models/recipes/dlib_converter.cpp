@@ -90,8 +90,7 @@ void write_safetensors(const std::string& path, const std::vector<NamedTensor>& 
   std::uint64_t offset = 0;
   for (const NamedTensor& t : tensors) {
     json << ",\"" << t.name << R"(":{"dtype":"F32","shape":[)";
-    for (std::size_t i = 0; i < t.shape.size(); ++i)
-      json << (i ? "," : "") << t.shape[i];
+    for (std::size_t i = 0; i < t.shape.size(); ++i) json << (i ? "," : "") << t.shape[i];
     const std::uint64_t end = offset + t.values.size() * sizeof(float);
     json << "],\"data_offsets\":[" << offset << ',' << end << "]}";
     offset = end;
@@ -103,8 +102,7 @@ void write_safetensors(const std::string& path, const std::vector<NamedTensor>& 
   OutputFile out(path);
   out.write(&length, sizeof length);
   out.write(header.data(), header.size());
-  for (const NamedTensor& t : tensors)
-    out.write(t.values.data(), t.values.size() * sizeof(float));
+  for (const NamedTensor& t : tensors) out.write(t.values.data(), t.values.size() * sizeof(float));
   out.close();
 }
 
@@ -182,9 +180,11 @@ class ParameterCollector {
     const std::size_t weights =
         parameters.size() - (has_bias ? nf : 0);  // OIHW weights, then the biases
     const float* source = parameters.host();
-    tensors_.push_back({name_ + ".weight",
-                        {nf, static_cast<std::int64_t>(weights) / (nf * nr * nc), nr, nc},
-                        {source, source + weights}});
+    tensors_.push_back({
+        name_ + ".weight",
+        {nf,  static_cast<std::int64_t>(weights) / (nf * nr * nc), nr, nc},
+        {source, source + weights                                                   }
+    });
     tensors_.push_back({name_ + ".bias", {nf}, std::vector<float>(nf, 0.0F)});
     if (has_bias) tensors_.back().values.assign(source + weights, source + weights + nf);
     foldable_ = true;
@@ -220,11 +220,15 @@ class ParameterCollector {
     const float* source = parameters.host();
     std::vector<float> transposed(n * inputs);
     for (std::size_t i = 0; i < inputs; ++i)
-      for (std::size_t o = 0; o < n; ++o)
-        transposed[o * inputs + i] = source[i * n + o];
-    tensors_.push_back(
-        {"fc.weight", {n, static_cast<std::int64_t>(inputs)}, std::move(transposed)});
-    tensors_.push_back({"fc.bias", {n}, {source + inputs * n, source + (inputs + 1) * n}});
+      for (std::size_t o = 0; o < n; ++o) transposed[o * inputs + i] = source[i * n + o];
+    tensors_.push_back({
+        "fc.weight", {n, static_cast<std::int64_t>(inputs)},
+         std::move(transposed)
+    });
+    tensors_.push_back({
+        "fc.bias", {n                         },
+         { source + inputs * n, source + (inputs + 1) * n}
+    });
   }
 
   template <typename Layer>

@@ -14,8 +14,8 @@ constexpr int kExitUsage = 2;
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a client that went away is an error of one write, not the end
-  // Waiting OpenMP threads must sleep: spinning made the network five times slower when it shared its
-  // cores. Before any thread, and before the engine with its OpenMP is loaded.
+  // Waiting OpenMP threads must sleep: spinning made the network five times slower when it shared
+  // its cores. Before any thread, and before the engine with its OpenMP is loaded.
   ::setenv("OMP_WAIT_POLICY", "passive", /*overwrite=*/0);
 
   CLI::App app{"Beralih: serve an image classifier exactly as it was researched", "beralih"};

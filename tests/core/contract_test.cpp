@@ -23,10 +23,13 @@ std::string contract_json() {
   "input": {"name": "input", "datatype": "FP32", "shape": [-1, 3, 227, 227]},
   "output": {"name": "logits", "datatype": "FP32", "shape": [-1, 1000]},
   "files": [
-    {"role": "labels", "path": "labels.txt", "bytes": 10, "sha256": ")" + kHash + R"("},
-    {"role": "golden_image", "path": "golden/a.png", "bytes": 20, "sha256": ")" + kHash + R"("}
+    {"role": "labels", "path": "labels.txt", "bytes": 10, "sha256": ")" +
+         kHash + R"("},
+    {"role": "golden_image", "path": "golden/a.png", "bytes": 20, "sha256": ")" +
+         kHash + R"("}
   ],
-  "golden": [{"image": "golden/a.png", "tensor_sha256": ")" + kHash + R"(",
+  "golden": [{"image": "golden/a.png", "tensor_sha256": ")" +
+         kHash + R"(",
               "top5": [{"index": 3, "probability": 0.5}]}],
   "tolerance": {"fp32": 1e-4, "bf16": 0.03},
   "provenance": {"source": "s", "license": "CC0-1.0", "parent": "", "recipe": "r", "note": ""}
@@ -63,32 +66,33 @@ TEST_CASE("errors name the JSON path and what was expected") {
     std::string from, to, path;
   };
   const std::vector<Case> cases{
-      {"\"name\": \"tiny\"", "\"nome\": \"tiny\"", "$.nome: unknown field"},
-      {"\"name\": \"tiny\", ", "", "$.name: missing"},
-      {"\"bilinear\"", "\"linear\"", "$.preprocessing.resize_filter: expected one of \"nearest\""},
-      {"\"bilinear\"", "7", "$.preprocessing.resize_filter: expected"},
-      {"259", "\"259\"", "$.preprocessing.resize_shorter_side: expected an integer"},
-      {"259", "0", "$.preprocessing.resize_shorter_side: expected an integer from 1"},
-      {"259", "259.5", "$.preprocessing.resize_shorter_side: expected an integer"},
-      {"\"resize_filter\"", "\"resize_exact\": [1, 1], \"resize_filter\"",
-       "$.preprocessing.resize_exact: only one of"},
-      {"\"image_mean\": [122.782, ", "\"image_mean\": [", "$.preprocessing.image_mean: expected three"},
-      {"[256, 256, 256]", "[256, 0, 256]", "$.preprocessing.image_std: expected numbers above 0"},
-      {"\"value_range\"", "\"rescale\": \"divide\", \"value_range\"",
-       "$.preprocessing.rescale: does not apply"},
-      {"[-1, 3, 227, 227]", "[-1, 3, 224, 224]", "$.input.shape: expected [-1, 3, 227, 227]"},
-      {"\"datatype\": \"FP32\"", "\"datatype\": \"FP64\"", "$.input.datatype: expected"},
-      {"\"labels.txt\"", "\"../labels.txt\"", "$.files[0].path: expected a relative path"},
-      {"\"labels.txt\"", "\"/etc/passwd\"", "$.files[0].path: expected a relative path"},
-      {"\"labels.txt\"", "\"golden/a.png\"", "$.files[1].path: the file is listed twice"},
-      {"\"bytes\": 10", "\"bytes\": -1", "$.files[0].bytes: expected an integer"},
-      {"\"bytes\": 10", "\"bytes\": 18446744073709551615", "$.files[0].bytes: expected an integer"},
-      {"\"image\": \"golden/a.png\"", "\"image\": \"golden/b.png\"", "$.golden[0].image: expected"},
-      {"\"index\": 3", "\"index\": true", "$.golden[0].top5[0].index: expected an integer"},
-      {kHash, kHash.substr(1), "$.files[0].sha256: expected 64"},
-      {"beralih.contract/1", "beralih.contract/2", "$.schema: this program reads"},
-      {"beralih.contract/1", "beralih.contract/1x", "$.schema: this program reads"},
-      {"\"tiny\",", "\"tiny\"", "$: not valid JSON at byte"},
+      {"\"name\": \"tiny\"",          "\"nome\": \"tiny\"",                          "$.nome: unknown field"                                          },
+      {"\"name\": \"tiny\", ",        "",                                            "$.name: missing"                                                },
+      {"\"bilinear\"",                "\"linear\"",                                  "$.preprocessing.resize_filter: expected one of \"nearest\""     },
+      {"\"bilinear\"",                "7",                                           "$.preprocessing.resize_filter: expected"                        },
+      {"259",                         "\"259\"",                                     "$.preprocessing.resize_shorter_side: expected an integer"       },
+      {"259",                         "0",                                           "$.preprocessing.resize_shorter_side: expected an integer from 1"},
+      {"259",                         "259.5",                                       "$.preprocessing.resize_shorter_side: expected an integer"       },
+      {"\"resize_filter\"",           "\"resize_exact\": [1, 1], \"resize_filter\"",
+       "$.preprocessing.resize_exact: only one of"                                                                                                    },
+      {"\"image_mean\": [122.782, ",  "\"image_mean\": [",
+       "$.preprocessing.image_mean: expected three"                                                                                                   },
+      {"[256, 256, 256]",             "[256, 0, 256]",                               "$.preprocessing.image_std: expected numbers above 0"            },
+      {"\"value_range\"",             "\"rescale\": \"divide\", \"value_range\"",
+       "$.preprocessing.rescale: does not apply"                                                                                                      },
+      {"[-1, 3, 227, 227]",           "[-1, 3, 224, 224]",                           "$.input.shape: expected [-1, 3, 227, 227]"                      },
+      {"\"datatype\": \"FP32\"",      "\"datatype\": \"FP64\"",                      "$.input.datatype: expected"                                     },
+      {"\"labels.txt\"",              "\"../labels.txt\"",                           "$.files[0].path: expected a relative path"                      },
+      {"\"labels.txt\"",              "\"/etc/passwd\"",                             "$.files[0].path: expected a relative path"                      },
+      {"\"labels.txt\"",              "\"golden/a.png\"",                            "$.files[1].path: the file is listed twice"                      },
+      {"\"bytes\": 10",               "\"bytes\": -1",                               "$.files[0].bytes: expected an integer"                          },
+      {"\"bytes\": 10",               "\"bytes\": 18446744073709551615",             "$.files[0].bytes: expected an integer"                          },
+      {"\"image\": \"golden/a.png\"", "\"image\": \"golden/b.png\"",                 "$.golden[0].image: expected"                                    },
+      {"\"index\": 3",                "\"index\": true",                             "$.golden[0].top5[0].index: expected an integer"                 },
+      {kHash,                         kHash.substr(1),                               "$.files[0].sha256: expected 64"                                 },
+      {"beralih.contract/1",          "beralih.contract/2",                          "$.schema: this program reads"                                   },
+      {"beralih.contract/1",          "beralih.contract/1x",                         "$.schema: this program reads"                                   },
+      {"\"tiny\",",                   "\"tiny\"",                                    "$: not valid JSON at byte"                                      },
   };
   for (const auto& c : cases) {
     CAPTURE(c.from, c.to);

@@ -3,8 +3,8 @@
 
 #include "beralih/preprocess.h"
 #include "beralih/sha256.h"
-#include "golden/golden_vectors.h"
 #include "core/test_image.h"
+#include "golden/golden_vectors.h"
 
 using namespace beralih;
 

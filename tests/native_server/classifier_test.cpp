@@ -41,8 +41,7 @@ TEST_CASE("the classifier answers and its JSON has the documented keys in order"
 
   const Json json = Json::parse(beralih::classification_json(*answer, **classifier, "id-1"));
   std::vector<std::string> keys;
-  for (const auto& [key, value] : json.items())
-    keys.push_back(key);
+  for (const auto& [key, value] : json.items()) keys.push_back(key);
   CHECK(keys == std::vector<std::string>{"model", "contract_hash", "preprocessing_hash", "device",
                                          "request_id", "image", "tensor", "logits", "predictions",
                                          "timings_ms"});

@@ -19,7 +19,10 @@ TEST_CASE("an access line is one line whatever the client sent", "[log]") {
 }
 
 TEST_CASE(".npy headers are those of NumPy", "[npy]") {
-  const Tensor tensor{{1, 3, 2, 2}, std::vector<float>(12)};
+  const Tensor tensor{
+      {1, 3, 2, 2},
+      std::vector<float>(12)
+  };
   const std::string header = npy_header(tensor);
   CHECK(header.size() % 64 == 0);
   CHECK(header.substr(0, 8) == std::string("\x93NUMPY\x01\x00", 8));
@@ -34,7 +37,10 @@ TEST_CASE(".npy headers are those of NumPy", "[npy]") {
 
 TEST_CASE(".npy files are whole or absent", "[npy]") {
   const beralih_test::TestBundle directory;  // a temporary directory is all that is needed of it
-  const Tensor tensor{{1, 2}, std::vector<float>{1.5f, -2.0f}};
+  const Tensor tensor{
+      {1,    2    },
+      std::vector<float>{1.5f, -2.0f}
+  };
   const auto path = directory.path() / "t.npy";
   REQUIRE(write_npy(path, tensor));
   const std::string bytes = beralih_test::read_file(path);

@@ -8,12 +8,18 @@ using Json = nlohmann::ordered_json;
 
 TEST_CASE("every error has its status", "[problem]") {
   const std::pair<ErrorCode, int> expected[] = {
-      {ErrorCode::kInvalidArgument, 400},  {ErrorCode::kUnsupportedFormat, 415},
-      {ErrorCode::kCorruptImage, 422},     {ErrorCode::kImageTooLarge, 413},
-      {ErrorCode::kInvalidContract, 500},  {ErrorCode::kInvalidBundle, 500},
-      {ErrorCode::kContractMismatch, 412}, {ErrorCode::kIo, 500},
-      {ErrorCode::kOverloaded, 429},       {ErrorCode::kUnavailable, 503},
-      {ErrorCode::kInternal, 500}};
+      {ErrorCode::kInvalidArgument,   400},
+      {ErrorCode::kUnsupportedFormat, 415},
+      {ErrorCode::kCorruptImage,      422},
+      {ErrorCode::kImageTooLarge,     413},
+      {ErrorCode::kInvalidContract,   500},
+      {ErrorCode::kInvalidBundle,     500},
+      {ErrorCode::kContractMismatch,  412},
+      {ErrorCode::kIo,                500},
+      {ErrorCode::kOverloaded,        429},
+      {ErrorCode::kUnavailable,       503},
+      {ErrorCode::kInternal,          500}
+  };
   for (const auto& [code, status] : expected) {
     const Problem problem = problem_for({code, "why"});
     CHECK(problem.status == status);
@@ -25,11 +31,12 @@ TEST_CASE("every error has its status", "[problem]") {
 
 TEST_CASE("problem details are RFC 9457 members in a fixed order", "[problem]") {
   Problem problem = problem_for_status(415, "say \"image/jpeg\"");
-  problem.extensions = {{"extra", "member"}};
+  problem.extensions = {
+      {"extra", "member"}
+  };
   const Json json = Json::parse(problem_json(problem, "id"));
   std::vector<std::string> keys;
-  for (const auto& [key, value] : json.items())
-    keys.push_back(key);
+  for (const auto& [key, value] : json.items()) keys.push_back(key);
   CHECK(keys ==
         std::vector<std::string>{"type", "title", "status", "detail", "request_id", "extra"});
   CHECK(json["type"] == "urn:beralih:problem:unsupported_media_type");

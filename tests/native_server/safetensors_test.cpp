@@ -11,14 +11,11 @@ using Catch::Contains;
 namespace {
 
 std::vector<uint8_t> make(std::string header, size_t data_bytes) {
-  while (header.size() % 8 != 0)
-    header += ' ';
+  while (header.size() % 8 != 0) header += ' ';
   std::string file;
-  for (size_t i = 0; i < 8; ++i)
-    file += static_cast<char>(header.size() >> (8 * i));
+  for (size_t i = 0; i < 8; ++i) file += static_cast<char>(header.size() >> (8 * i));
   file += header;
-  for (size_t i = 0; i < data_bytes; ++i)
-    file += static_cast<char>(i);
+  for (size_t i = 0; i < data_bytes; ++i) file += static_cast<char>(i);
   return {file.begin(), file.end()};
 }
 

@@ -11,7 +11,10 @@ using namespace beralih;
 namespace {
 
 Tensor numbered(float value) {
-  return Tensor{{1, 1}, std::vector<float>{value}};
+  return Tensor{
+      {1, 1},
+      std::vector<float>{value}
+  };
 }
 
 /// Holds every call until the test opens the gate, and records the order and the thread of the
@@ -79,8 +82,7 @@ TEST_CASE("requests are answered in order, each with its own answer, on one thre
   }
   scheduler->shutdown();
   CHECK(gate.order == std::vector<float>{0, 1, 2, 3, 4, 5, 6, 7});
-  for (const auto& thread : gate.threads)
-    CHECK(thread == gate.created);
+  for (const auto& thread : gate.threads) CHECK(thread == gate.created);
   CHECK(gate.created != std::this_thread::get_id());
 }
 

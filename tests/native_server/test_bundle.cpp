@@ -64,8 +64,10 @@ TestBundle::TestBundle() {
   })");
   contract_["golden"][0]["tensor_sha256"] = kRedTensorSha256;
   for (const int index : {2, 1, 0}) {
-    contract_["golden"][0]["top5"].push_back(
-        {{"index", index}, {"probability", kGoldenProbabilities[index]}});
+    contract_["golden"][0]["top5"].push_back({
+        {"index",       index                      },
+        {"probability", kGoldenProbabilities[index]}
+    });
   }
   add_file("labels", "labels.txt", "zero\none\ntwo\n");
   add_file("architecture", "architecture.pt", "program");
@@ -84,10 +86,12 @@ void TestBundle::add_file(const std::string& role, const std::string& name,
   const fs::path path = directory_ / name;
   fs::create_directories(path.parent_path());
   write_file(path, bytes);
-  const Json entry{{"role", role},
-                   {"path", name},
-                   {"bytes", bytes.size()},
-                   {"sha256", beralih::sha256_hex(bytes)}};
+  const Json entry{
+      {"role",   role                      },
+      {"path",   name                      },
+      {"bytes",  bytes.size()              },
+      {"sha256", beralih::sha256_hex(bytes)}
+  };
   for (Json& file : contract_["files"]) {
     if (file["path"] == name) {
       file = entry;

@@ -1,4 +1,5 @@
-// contract.json: what couples preprocessing, architecture, weights and labels ("beralih.contract/1").
+// contract.json: what couples preprocessing, architecture, weights and labels
+// ("beralih.contract/1").
 #pragma once
 
 #include <cstdint>
@@ -19,8 +20,8 @@ struct TensorMetadata {
 };
 
 struct BundleFile {
-  std::string role;    ///< "labels", "architecture", "weights", "edge_model", "golden_image", "model"
-  std::string path;    ///< relative to the bundle, '/' separated, never leaving it
+  std::string role;  ///< "labels", "architecture", "weights", "edge_model", "golden_image", "model"
+  std::string path;  ///< relative to the bundle, '/' separated, never leaving it
   int64_t bytes = 0;
   std::string sha256;  ///< 64 lower-case hexadecimal digits
 };
@@ -97,6 +98,7 @@ struct FieldDifference {
 };
 
 /// The first line in which two preprocessing texts differ; nullopt if they are equal.
-std::optional<FieldDifference> compare_preprocessing(std::string_view ours, std::string_view theirs);
+std::optional<FieldDifference> compare_preprocessing(std::string_view ours,
+                                                     std::string_view theirs);
 
 }  // namespace beralih

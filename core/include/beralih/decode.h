@@ -16,12 +16,13 @@ inline constexpr int64_t kDefaultMaxPixels = 89'478'485;
 struct DecodeOptions {
   ExifMode exif = ExifMode::kTranspose;
   Gray16Mode gray16 = Gray16Mode::kHighByte;
-  int64_t max_pixels = kDefaultMaxPixels;  ///< checked against the header, before pixels are allocated
+  int64_t max_pixels =
+      kDefaultMaxPixels;  ///< checked against the header, before pixels are allocated
 };
 
 struct ImageHeader {
   ImageFormat format = ImageFormat::kUnknown;
-  int width = 0;   ///< as stored, before orientation
+  int width = 0;  ///< as stored, before orientation
   int height = 0;
 };
 
@@ -33,7 +34,8 @@ ImageFormat sniff_format(std::span<const uint8_t> bytes);
 Result<Image> decode(std::span<const uint8_t> bytes, const DecodeOptions& options,
                      ImageHeader* header = nullptr);
 
-/// Applies an orientation value 2..8 as Pillow's ImageOps.exif_transpose; others return the image as is.
+/// Applies an orientation value 2..8 as Pillow's ImageOps.exif_transpose; others return the image
+/// as is.
 Image apply_orientation(Image image, int orientation);
 
 }  // namespace beralih

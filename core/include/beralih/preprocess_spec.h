@@ -25,7 +25,8 @@ enum class Gray16Mode { kHighByte, kPillow };
 enum class ResizeMode {
   kNone,
   kShorterSide,  ///< shorter side = size.height; longer side floor(size * long / short)
-  kLongestSide,  ///< longest side = size.height; shorter side floor(size * short / long), at least 1
+  kLongestSide,  ///< longest side = size.height; shorter side floor(size * short / long), at least
+                 ///< 1
   kExact,        ///< size.height x size.width, aspect ratio not kept
 };
 
@@ -53,7 +54,8 @@ struct PreprocessSpec {
   ResizeFilter resize_filter = ResizeFilter::kBilinear;
 
   std::optional<Size> center_crop = Size{224, 224};
-  std::array<uint8_t, 3> pad_value{0, 0, 0};  ///< RGB; center_crop pads with it where the image is smaller
+  std::array<uint8_t, 3> pad_value{
+      0, 0, 0};  ///< RGB; center_crop pads with it where the image is smaller
 
   ChannelOrder channel_order = ChannelOrder::kRgb;
   Layout layout = Layout::kNchw;
@@ -61,7 +63,7 @@ struct PreprocessSpec {
 
   // Only for float32:
   ValueRange value_range = ValueRange::kZeroToOne;
-  Rescale rescale = Rescale::kDivide;                    ///< only for kZeroToOne
+  Rescale rescale = Rescale::kDivide;                       ///< only for kZeroToOne
   std::array<float, 3> image_mean{0.485f, 0.456f, 0.406f};  ///< in channel_order
   std::array<float, 3> image_std{0.229f, 0.224f, 0.225f};   ///< in channel_order
 

@@ -23,7 +23,8 @@ struct ResampleWeights {
 /// Not for kNearest. in_size, out_size >= 1.
 ResampleWeights resample_weights(int in_size, int out_size, ResizeFilter filter);
 
-/// The size that the spec's resize gives an image (torchvision functional.py 371: floor of the long side).
+/// The size that the spec's resize gives an image (torchvision functional.py 371: floor of the long
+/// side).
 Size resized_size(Size image, const PreprocessSpec& spec);
 
 /// Errors: kInvalidArgument for a size below 1.

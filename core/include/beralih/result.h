@@ -10,17 +10,17 @@
 namespace beralih {
 
 enum class ErrorCode {
-  kInvalidArgument,     ///< the caller asked for something that makes no sense (a knob, a size)
-  kUnsupportedFormat,   ///< not an image, or a format that this build does not decode
-  kCorruptImage,        ///< an image whose data ends early or breaks its format's rules
-  kImageTooLarge,       ///< the header announces more pixels than the limit allows
-  kInvalidContract,     ///< contract.json breaks its schema; the message names the JSON path
-  kInvalidBundle,       ///< a bundle's file is missing, altered, or does not fit the contract
-  kContractMismatch,    ///< the client preprocessed under another contract
-  kIo,                  ///< reading or writing a file failed
-  kOverloaded,          ///< refused now, may succeed later
-  kUnavailable,         ///< not ready yet, or shutting down
-  kInternal,            ///< a defect of ours or of a library
+  kInvalidArgument,    ///< the caller asked for something that makes no sense (a knob, a size)
+  kUnsupportedFormat,  ///< not an image, or a format that this build does not decode
+  kCorruptImage,       ///< an image whose data ends early or breaks its format's rules
+  kImageTooLarge,      ///< the header announces more pixels than the limit allows
+  kInvalidContract,    ///< contract.json breaks its schema; the message names the JSON path
+  kInvalidBundle,      ///< a bundle's file is missing, altered, or does not fit the contract
+  kContractMismatch,   ///< the client preprocessed under another contract
+  kIo,                 ///< reading or writing a file failed
+  kOverloaded,         ///< refused now, may succeed later
+  kUnavailable,        ///< not ready yet, or shutting down
+  kInternal,           ///< a defect of ours or of a library
 };
 
 /// The code's name as it appears in JSON and logs, e.g. "corrupt_image". Static storage.
@@ -28,15 +28,16 @@ std::string_view error_code_name(ErrorCode code);
 
 struct Error {
   ErrorCode code;
-  std::string message;  ///< for people: what was wrong, where, what to do; UTF-8, no final period needed
+  std::string
+      message;  ///< for people: what was wrong, where, what to do; UTF-8, no final period needed
 };
 
 /// Holds a T or an Error. `if (!result) return result.error();`
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}        // NOLINT: implicit
-  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}    // NOLINT: implicit
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: implicit
+  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit
 
   explicit operator bool() const { return state_.index() == 0; }
 

@@ -61,15 +61,16 @@ bool starts_with(std::span<const uint8_t> bytes, const char (&magic)[5]) {
 bool has_tiff_header(std::span<const uint8_t> exif) {
   exif = without_prefix(exif);
   return exif.empty() || starts_with(exif, "MM\0*") || starts_with(exif, "II*\0") ||
-         starts_with(exif, "MM*\0") || starts_with(exif, "II\0*") ||
-         starts_with(exif, "MM\0+") || starts_with(exif, "II+\0");
+         starts_with(exif, "MM*\0") || starts_with(exif, "II\0*") || starts_with(exif, "MM\0+") ||
+         starts_with(exif, "II+\0");
 }
 
 std::optional<int> tiff_orientation(std::span<const uint8_t> exif) {
   exif = without_prefix(exif);
   const bool little_endian = starts_with(exif, "II*\0") || starts_with(exif, "II\0*");
   const bool big_endian = starts_with(exif, "MM\0*") || starts_with(exif, "MM*\0");
-  if (!little_endian && !big_endian) return std::nullopt;  // BigTIFF holds no orientation in the wild
+  if (!little_endian && !big_endian)
+    return std::nullopt;  // BigTIFF holds no orientation in the wild
   const TiffReader tiff(exif, little_endian);
 
   const size_t directory = tiff.u32(4);

@@ -8,12 +8,12 @@
 
 namespace beralih::codecs {
 
-/// Whether a block (with or without the "Exif\0\0" prefix) starts with a TIFF header that Pillow accepts
-/// (TiffImagePlugin.py, PREFIXES); an empty block counts as readable.
+/// Whether a block (with or without the "Exif\0\0" prefix) starts with a TIFF header that Pillow
+/// accepts (TiffImagePlugin.py, PREFIXES); an empty block counts as readable.
 bool has_tiff_header(std::span<const uint8_t> exif);
 
-/// The Orientation tag (0x0112) of a TIFF block, with or without the "Exif\0\0" prefix; nullopt where
-/// the block is unreadable or has none (TiffImagePlugin.py, ImageFileDirectory_v2.load).
+/// The Orientation tag (0x0112) of a TIFF block, with or without the "Exif\0\0" prefix; nullopt
+/// where the block is unreadable or has none (TiffImagePlugin.py, ImageFileDirectory_v2.load).
 std::optional<int> tiff_orientation(std::span<const uint8_t> exif);
 
 /// The first `tiff:Orientation="N"` or `<tiff:Orientation>N` (Image.py 1462).

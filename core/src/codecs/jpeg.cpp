@@ -32,14 +32,12 @@ Result<Decoded> decode_jpeg(std::span<const uint8_t> bytes, const DecodeOptions&
   Request request{&options, &header, {}, Ok{}};
   beralih_jpeg_reader reader{accept, &request, {}};
   switch (beralih_jpeg_read(&reader, bytes.data(), bytes.size())) {
-    case BERALIH_JPEG_OK:
-      break;
-    case BERALIH_JPEG_REFUSED:
-      return request.status.error();
+    case BERALIH_JPEG_OK: break;
+    case BERALIH_JPEG_REFUSED: return request.status.error();
     case BERALIH_JPEG_TRUNCATED:
-      return Error{ErrorCode::kCorruptImage,
-                   "JPEG: the data ends before the image does (" + std::to_string(bytes.size()) +
-                       " bytes); send the whole file"};
+      return Error{ErrorCode::kCorruptImage, "JPEG: the data ends before the image does (" +
+                                                 std::to_string(bytes.size()) +
+                                                 " bytes); send the whole file"};
     case BERALIH_JPEG_UNSUPPORTED:
       return Error{ErrorCode::kUnsupportedFormat,
                    "JPEG: " + std::string(reader.message) +

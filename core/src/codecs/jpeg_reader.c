@@ -10,11 +10,11 @@
 struct error_manager {
   struct jpeg_error_mgr base; /* first: libjpeg hands back a pointer to it */
   jmp_buf leave;
-  char *message;
+  char* message;
 };
 
 static void leave_on_error(j_common_ptr info) {
-  struct error_manager *manager = (struct error_manager *)info->err;
+  struct error_manager* manager = (struct error_manager*)info->err;
   char text[JMSG_LENGTH_MAX];
   (*info->err->format_message)(info, text);
   snprintf(manager->message, 256, "%s", text);
@@ -34,7 +34,7 @@ static boolean source_suspend(j_decompress_ptr info) {
 }
 
 static void source_skip(j_decompress_ptr info, long count) {
-  struct jpeg_source_mgr *source = info->src;
+  struct jpeg_source_mgr* source = info->src;
   if (count <= 0) return;
   if ((size_t)count > source->bytes_in_buffer) count = (long)source->bytes_in_buffer;
   source->next_input_byte += count;
@@ -47,11 +47,13 @@ static int multiply_divide_255(int a, int b) {
   return ((t >> 8) + t) >> 8;
 }
 
-static uint8_t clip_to_byte(int value) { return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value); }
+static uint8_t clip_to_byte(int value) {
+  return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
+}
 
 /* Pillow 9.4 always takes the samples as inverted ("assume adobe conventions",
  * JpegImagePlugin.py 389), then Convert.c 541. */
-static void cmyk_to_rgb(const uint8_t *cmyk, uint8_t *rgb, uint32_t width) {
+static void cmyk_to_rgb(const uint8_t* cmyk, uint8_t* rgb, uint32_t width) {
   for (uint32_t x = 0; x < width; ++x, cmyk += 4, rgb += 3) {
     const int light = cmyk[3]; /* 255 - K, K = 255 - sample */
     for (int c = 0; c < 3; ++c) {
@@ -60,13 +62,13 @@ static void cmyk_to_rgb(const uint8_t *cmyk, uint8_t *rgb, uint32_t width) {
   }
 }
 
-static void gray_to_rgb(const uint8_t *gray, uint8_t *rgb, uint32_t width) {
+static void gray_to_rgb(const uint8_t* gray, uint8_t* rgb, uint32_t width) {
   for (uint32_t x = 0; x < width; ++x, rgb += 3) rgb[0] = rgb[1] = rgb[2] = gray[x];
 }
 
-static enum beralih_jpeg_status read_rows(j_decompress_ptr info, uint8_t *pixels, uint8_t *row) {
+static enum beralih_jpeg_status read_rows(j_decompress_ptr info, uint8_t* pixels, uint8_t* row) {
   while (info->output_scanline < info->output_height) {
-    uint8_t *to = pixels + (size_t)info->output_scanline * info->output_width * 3;
+    uint8_t* to = pixels + (size_t)info->output_scanline * info->output_width * 3;
     JSAMPROW line = row != NULL ? row : to;
     if (jpeg_read_scanlines(info, &line, 1) != 1) return BERALIH_JPEG_TRUNCATED;
     if (info->out_color_space == JCS_CMYK) cmyk_to_rgb(row, to, info->output_width);
@@ -75,12 +77,12 @@ static enum beralih_jpeg_status read_rows(j_decompress_ptr info, uint8_t *pixels
   return BERALIH_JPEG_OK;
 }
 
-enum beralih_jpeg_status beralih_jpeg_read(struct beralih_jpeg_reader *reader, const uint8_t *data,
+enum beralih_jpeg_status beralih_jpeg_read(struct beralih_jpeg_reader* reader, const uint8_t* data,
                                            size_t size) {
   struct jpeg_decompress_struct info;
   struct error_manager errors;
   struct jpeg_source_mgr source;
-  uint8_t *volatile row = NULL; /* one line where libjpeg does not write RGB itself */
+  uint8_t* volatile row = NULL; /* one line where libjpeg does not write RGB itself */
   volatile enum beralih_jpeg_status status = BERALIH_JPEG_CORRUPT;
 
   memset(&info, 0, sizeof info);
@@ -113,7 +115,7 @@ enum beralih_jpeg_status beralih_jpeg_read(struct beralih_jpeg_reader *reader, c
                info.data_precision);
       status = BERALIH_JPEG_UNSUPPORTED;
     } else {
-      uint8_t *pixels = reader->accept(reader->user, info.image_width, info.image_height);
+      uint8_t* pixels = reader->accept(reader->user, info.image_width, info.image_height);
       if (pixels == NULL) {
         status = BERALIH_JPEG_REFUSED;
       } else {

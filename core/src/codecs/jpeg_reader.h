@@ -17,15 +17,16 @@ enum beralih_jpeg_status {
 };
 
 struct beralih_jpeg_reader {
-  /* In: called once, after the header; returns room for height * width * 3 bytes, or NULL to stop. */
-  uint8_t *(*accept)(void *user, uint32_t width, uint32_t height);
-  void *user;
+  /* In: called once, after the header; returns room for height * width * 3 bytes, or NULL to stop.
+   */
+  uint8_t* (*accept)(void* user, uint32_t width, uint32_t height);
+  void* user;
   /* Out: a message of the decoder for people, NUL-terminated; empty where there is none. */
   char message[256];
 };
 
 /* Decodes to packed 8-bit RGB. Owns nothing after it returns. */
-enum beralih_jpeg_status beralih_jpeg_read(struct beralih_jpeg_reader *reader, const uint8_t *data,
+enum beralih_jpeg_status beralih_jpeg_read(struct beralih_jpeg_reader* reader, const uint8_t* data,
                                            size_t size);
 
 #ifdef __cplusplus

@@ -1,4 +1,5 @@
-// PNG pixels: inflate, filters, interlacing and sample formats as Pillow's ZipDecode.c and Unpack.c.
+// PNG pixels: inflate, filters, interlacing and sample formats as Pillow's ZipDecode.c and
+// Unpack.c.
 #include <zlib.h>
 
 #include <algorithm>
@@ -17,13 +18,15 @@ namespace {
 struct Pass {
   uint32_t x, y, step_x, step_y;
 };
-constexpr std::array<Pass, 7> kAdam7{{{0, 0, 8, 8},
-                                      {4, 0, 8, 8},
-                                      {0, 4, 4, 8},
-                                      {2, 0, 4, 4},
-                                      {0, 2, 2, 4},
-                                      {1, 0, 2, 2},
-                                      {0, 1, 1, 2}}};
+constexpr std::array<Pass, 7> kAdam7{
+    {{0, 0, 8, 8},
+     {4, 0, 8, 8},
+     {0, 4, 4, 8},
+     {2, 0, 4, 4},
+     {0, 2, 2, 4},
+     {1, 0, 2, 2},
+     {0, 1, 1, 2}}
+};
 constexpr Pass kWhole{0, 0, 1, 1};
 
 int samples_per_pixel(int color_type) {
@@ -42,14 +45,14 @@ int paeth(int left, int up, int corner) {
   return pu <= pc ? up : corner;
 }
 
-/// Undoes a row's filter in place; `row` and `previous` without the filter byte. False: unknown filter.
+/// Undoes a row's filter in place; `row` and `previous` without the filter byte. False: unknown
+/// filter.
 bool unfilter(int filter, std::span<uint8_t> row, std::span<const uint8_t> previous, size_t bpp) {
   const auto left = [&](size_t i) { return i < bpp ? 0 : row[i - bpp]; };
   const auto corner = [&](size_t i) { return i < bpp ? 0 : previous[i - bpp]; };
   const auto add = [&](size_t i, int value) { row[i] = static_cast<uint8_t>(row[i] + value); };
   switch (filter) {
-    case 0:
-      return true;
+    case 0: return true;
     case 1:
       for (size_t i = bpp; i < row.size(); ++i) add(i, row[i - bpp]);
       return true;
@@ -62,8 +65,7 @@ bool unfilter(int filter, std::span<uint8_t> row, std::span<const uint8_t> previ
     case 4:
       for (size_t i = 0; i < row.size(); ++i) add(i, paeth(left(i), previous[i], corner(i)));
       return true;
-    default:
-      return false;
+    default: return false;
   }
 }
 
@@ -90,14 +92,9 @@ class PixelReader {
         for (size_t c = 0; c < 3; ++c) rgb[c] = pixel[c * step];
         return;
       }
-      case 3:
-        std::copy_n(palette_[packed_sample(row, x)].data(), 3, rgb);
-        return;
-      case 4:
-        std::fill_n(rgb, 3, row[x * (wide ? 4 : 2)]);
-        return;
-      default:
-        std::fill_n(rgb, 3, wide ? gray16(row + x * 2) : scaled_gray(row, x));
+      case 3: std::copy_n(palette_[packed_sample(row, x)].data(), 3, rgb); return;
+      case 4: std::fill_n(rgb, 3, row[x * (wide ? 4 : 2)]); return;
+      default: std::fill_n(rgb, 3, wide ? gray16(row + x * 2) : scaled_gray(row, x));
     }
   }
 
@@ -200,12 +197,11 @@ class FrameDecoder {
       if (const auto status = inflater_.read(row); !status) return status;
       const std::span<uint8_t> samples(row.data() + 1, row_bytes);
       if (!unfilter(row[0], samples, {previous.data() + 1, row_bytes}, bpp)) {
-        return Error{ErrorCode::kCorruptImage,
-                     "PNG: row " + std::to_string(y) + " has unknown filter " +
-                         std::to_string(row[0])};
+        return Error{ErrorCode::kCorruptImage, "PNG: row " + std::to_string(y) +
+                                                   " has unknown filter " + std::to_string(row[0])};
       }
-      uint8_t* to = image_.row(static_cast<int>(y + top)) +
-                    size_t{left + pass.x} * Image::kChannels;
+      uint8_t* to =
+          image_.row(static_cast<int>(y + top)) + size_t{left + pass.x} * Image::kChannels;
       for (size_t x = 0; x < columns; ++x, to += size_t{pass.step_x} * Image::kChannels) {
         pixels_.read(samples.data(), x, to);
       }

@@ -33,11 +33,11 @@ std::string tag_name(uint32_t type) {
   return name;
 }
 
-Error corrupt(const std::string& reason) {
-  return {ErrorCode::kCorruptImage, "PNG: " + reason};
-}
+Error corrupt(const std::string& reason) { return {ErrorCode::kCorruptImage, "PNG: " + reason}; }
 
-Error short_chunk(uint32_t type) { return corrupt("the " + tag_name(type) + " chunk is too short"); }
+Error short_chunk(uint32_t type) {
+  return corrupt("the " + tag_name(type) + " chunk is too short");
+}
 
 // re \w on bytes (PngImagePlugin.py 46).
 bool is_word_character(uint8_t c) {
@@ -79,8 +79,9 @@ Inflated inflate_text(std::span<const uint8_t> in, std::string& out) {
 
 bool known_mode(int bit_depth, int color_type) {
   switch (color_type) {
-    case 0: return bit_depth == 1 || bit_depth == 2 || bit_depth == 4 || bit_depth == 8 ||
-                   bit_depth == 16;
+    case 0:
+      return bit_depth == 1 || bit_depth == 2 || bit_depth == 4 || bit_depth == 8 ||
+             bit_depth == 16;
     case 3: return bit_depth == 1 || bit_depth == 2 || bit_depth == 4 || bit_depth == 8;
     case 2:
     case 4:
@@ -206,9 +207,7 @@ Status PngContainer::handle(const Chunk& chunk) {
     case tag("tEXt"): return handle_text(data);
     case tag("zTXt"): return handle_compressed_text(data);
     case tag("iTXt"): return handle_international_text(data);
-    case tag("eXIf"):
-      exif_ = as_string(data);
-      return Ok{};
+    case tag("eXIf"): exif_ = as_string(data); return Ok{};
     case tag("acTL"): {
       if (data.size() < 8) return short_chunk(chunk.type);
       if (animation_frames_) {  // a second one: Pillow falls back to a still image
@@ -313,9 +312,12 @@ Status PngContainer::keep_text(std::string key, std::string value) {
   if (key.empty()) return Ok{};
   text_bytes_ += value.size();
   if (text_bytes_ > kMaxTextMemory) return corrupt("the text chunks are larger than 64 MiB");
-  if (key == "exif") exif_ = std::move(value);
-  else if (key == "Raw profile type exif") raw_exif_profile_ = std::move(value);
-  else if (key == "XML:com.adobe.xmp") xmp_ = std::move(value);
+  if (key == "exif")
+    exif_ = std::move(value);
+  else if (key == "Raw profile type exif")
+    raw_exif_profile_ = std::move(value);
+  else if (key == "XML:com.adobe.xmp")
+    xmp_ = std::move(value);
   return Ok{};
 }
 

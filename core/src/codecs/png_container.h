@@ -42,8 +42,8 @@ class PngContainer {
   /// Reads what follows the image data (text and EXIF may stand there).
   Status read_trailer();
 
-  /// From eXIf, a raw EXIF text profile, or XMP; 1 where there is none. An EXIF block without a TIFF
-  /// header is an error, as in Pillow.
+  /// From eXIf, a raw EXIF text profile, or XMP; 1 where there is none. An EXIF block without a
+  /// TIFF header is an error, as in Pillow.
   Result<int> orientation() const;
 
  private:

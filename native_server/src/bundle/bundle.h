@@ -16,8 +16,8 @@ namespace beralih {
 
 /// contract.json, checked against contract.sha256 and parsed; nothing else of the bundle is read.
 struct VerifiedContract {
-  std::string json;                ///< the bytes as stored
-  std::string contract_hash;       ///< their SHA-256
+  std::string json;           ///< the bytes as stored
+  std::string contract_hash;  ///< their SHA-256
   std::string preprocessing_text;
   std::string preprocessing_hash;
   Contract contract;
@@ -29,7 +29,8 @@ struct Bundle {
   std::filesystem::path directory;
   VerifiedContract identity;
   std::vector<std::string> labels;  ///< index order, as many as the output has classes
-  std::map<std::string, std::shared_ptr<const MappedFile>, std::less<>> files;  ///< by path in the contract
+  std::map<std::string, std::shared_ptr<const MappedFile>, std::less<>>
+      files;  ///< by path in the contract
 
   const Contract& contract() const { return identity.contract; }
   /// The first file of that role; nullptr if there is none.

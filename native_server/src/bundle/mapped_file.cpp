@@ -39,7 +39,8 @@ Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::filesystem
   if (fd.get() < 0) return io_error(path, "cannot open", errno);
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) return io_error(path, "cannot read its size", errno);
-  if (!S_ISREG(status.st_mode)) return Error{ErrorCode::kIo, path.string() + ": not a regular file"};
+  if (!S_ISREG(status.st_mode))
+    return Error{ErrorCode::kIo, path.string() + ": not a regular file"};
 
   const auto size = static_cast<size_t>(status.st_size);
   void* base = nullptr;

@@ -15,10 +15,22 @@ constexpr uint64_t kMaxHeaderBytes = 100'000'000;
 constexpr size_t kLengthBytes = 8;
 constexpr size_t kMaxDimensions = 16;
 
-constexpr std::array<std::pair<std::string_view, size_t>, 12> kElementSizes{{
-    {"BOOL", 1}, {"U8", 1}, {"I8", 1}, {"U16", 2}, {"I16", 2}, {"F16", 2},
-    {"BF16", 2}, {"I32", 4}, {"U32", 4}, {"F32", 4}, {"F64", 8}, {"I64", 8},
-}};
+constexpr std::array<std::pair<std::string_view, size_t>, 12> kElementSizes{
+    {
+     {"BOOL", 1},
+     {"U8", 1},
+     {"I8", 1},
+     {"U16", 2},
+     {"I16", 2},
+     {"F16", 2},
+     {"BF16", 2},
+     {"I32", 4},
+     {"U32", 4},
+     {"F32", 4},
+     {"F64", 8},
+     {"I64", 8},
+     }
+};
 
 class Parser {
  public:
@@ -61,32 +73,37 @@ Result<SafetensorsEntry> Parser::entry(const std::string& name, const Json& valu
   uint64_t bytes = element_size;
   if (shape->size() > kMaxDimensions) return tensor_error(name, "too many dimensions");
   for (const Json& dimension : *shape) {
-    if (!dimension.is_number_unsigned()) return tensor_error(name, "a dimension is not a whole number of 0 or more");
+    if (!dimension.is_number_unsigned())
+      return tensor_error(name, "a dimension is not a whole number of 0 or more");
     const auto extent = dimension.get<uint64_t>();
-    if (extent > static_cast<uint64_t>(INT64_MAX) || __builtin_mul_overflow(bytes, extent, &bytes)) {
+    if (extent > static_cast<uint64_t>(INT64_MAX) ||
+        __builtin_mul_overflow(bytes, extent, &bytes)) {
       return tensor_error(name, "the shape's product overflows");
     }
     out.shape.push_back(static_cast<int64_t>(extent));
   }
 
-  if (offsets->size() != 2 || !(*offsets)[0].is_number_unsigned() || !(*offsets)[1].is_number_unsigned()) {
+  if (offsets->size() != 2 || !(*offsets)[0].is_number_unsigned() ||
+      !(*offsets)[1].is_number_unsigned()) {
     return tensor_error(name, "data_offsets must be two whole numbers");
   }
   const auto begin = (*offsets)[0].get<uint64_t>();
   const auto end = (*offsets)[1].get<uint64_t>();
   const uint64_t room = file_.size() - data_start_;
   if (begin > end || end > room) {
-    return tensor_error(name, "data_offsets [" + std::to_string(begin) + ", " + std::to_string(end) +
-                                  "] lie outside the file's " + std::to_string(room) + " data bytes");
+    return tensor_error(name, "data_offsets [" + std::to_string(begin) + ", " +
+                                  std::to_string(end) + "] lie outside the file's " +
+                                  std::to_string(room) + " data bytes");
   }
   if (end - begin != bytes) {
-    return tensor_error(name, "its shape and dtype need " + std::to_string(bytes) + " bytes, data_offsets give " +
-                                  std::to_string(end - begin));
+    return tensor_error(name, "its shape and dtype need " + std::to_string(bytes) +
+                                  " bytes, data_offsets give " + std::to_string(end - begin));
   }
   out.bytes = file_.subspan(data_start_ + begin, bytes);
   // The mapping starts at a page: the offset in the file decides.
   if ((data_start_ + begin) % element_size != 0) {
-    return tensor_error(name, "its data is not aligned to " + std::to_string(element_size) + " bytes");
+    return tensor_error(name,
+                        "its data is not aligned to " + std::to_string(element_size) + " bytes");
   }
   return out;
 }
@@ -94,18 +111,23 @@ Result<SafetensorsEntry> Parser::entry(const std::string& name, const Json& valu
 Status Parser::check_cover(const std::vector<SafetensorsEntry>& sorted) const {
   const uint8_t* expected = file_.data() + data_start_;
   for (const SafetensorsEntry& item : sorted) {
-    if (item.bytes.data() < expected) return tensor_error(item.name, "its data overlaps another tensor's");
-    if (item.bytes.data() > expected) return tensor_error(item.name, "there is a hole in the data before it");
+    if (item.bytes.data() < expected)
+      return tensor_error(item.name, "its data overlaps another tensor's");
+    if (item.bytes.data() > expected)
+      return tensor_error(item.name, "there is a hole in the data before it");
     expected += item.bytes.size();
   }
-  if (expected != file_.data() + file_.size()) return error("there are bytes behind the last tensor");
+  if (expected != file_.data() + file_.size())
+    return error("there are bytes behind the last tensor");
   return Ok{};
 }
 
 Result<std::vector<SafetensorsEntry>> Parser::parse() {
-  if (file_.size() < kLengthBytes) return error("shorter than the 8 bytes of a safetensors header length");
+  if (file_.size() < kLengthBytes)
+    return error("shorter than the 8 bytes of a safetensors header length");
   uint64_t header_length = 0;
-  for (size_t i = 0; i < kLengthBytes; ++i) header_length |= static_cast<uint64_t>(file_[i]) << (8 * i);
+  for (size_t i = 0; i < kLengthBytes; ++i)
+    header_length |= static_cast<uint64_t>(file_[i]) << (8 * i);
   if (header_length > kMaxHeaderBytes || header_length > file_.size() - kLengthBytes) {
     return error("the header length " + std::to_string(header_length) + " does not fit the file");
   }
@@ -116,7 +138,8 @@ Result<std::vector<SafetensorsEntry>> Parser::parse() {
   const Json header = Json::parse(
       text.begin(), text.end(),
       [&](int depth, Json::parse_event_t event, Json& parsed) {
-        if (depth == 1 && event == Json::parse_event_t::key) seen.push_back(parsed.get<std::string>());
+        if (depth == 1 && event == Json::parse_event_t::key)
+          seen.push_back(parsed.get<std::string>());
         return true;
       },
       /*allow_exceptions=*/false);
@@ -132,9 +155,11 @@ Result<std::vector<SafetensorsEntry>> Parser::parse() {
     if (!parsed) return parsed.error();
     entries.push_back(*std::move(parsed));
   }
-  std::sort(entries.begin(), entries.end(), [](const SafetensorsEntry& a, const SafetensorsEntry& b) {
-    return std::pair(a.bytes.data(), a.bytes.size()) < std::pair(b.bytes.data(), b.bytes.size());
-  });
+  std::sort(entries.begin(), entries.end(),
+            [](const SafetensorsEntry& a, const SafetensorsEntry& b) {
+              return std::pair(a.bytes.data(), a.bytes.size()) <
+                     std::pair(b.bytes.data(), b.bytes.size());
+            });
   if (auto covered = check_cover(entries); !covered) return covered.error();
   return entries;
 }

@@ -1,5 +1,5 @@
-// The subcommands. Each adds itself to the command line; its callback throws CLI::RuntimeError(1) after
-// printing one sentence, and returns normally on success.
+// The subcommands. Each adds itself to the command line; its callback throws CLI::RuntimeError(1)
+// after printing one sentence, and returns normally on success.
 #pragma once
 
 #include <CLI/CLI.hpp>

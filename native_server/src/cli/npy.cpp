@@ -11,7 +11,8 @@ std::string npy_header(const Tensor& tensor) {
   for (const int64_t extent : tensor.shape) shape += std::to_string(extent) + ", ";
   shape.resize(shape.size() - (tensor.shape.size() > 1 ? 2 : 1));  // a tuple of one keeps its comma
   const char* type = tensor.dtype() == DataType::kFloat32 ? "<f4" : "|u1";
-  std::string dictionary = std::string("{'descr': '") + type + "', 'fortran_order': False, 'shape': (" + shape + "), }";
+  std::string dictionary =
+      std::string("{'descr': '") + type + "', 'fortran_order': False, 'shape': (" + shape + "), }";
 
   constexpr size_t kPrefix = 10;  // magic, version, length
   constexpr size_t kAlignment = 64;
@@ -38,7 +39,8 @@ Status write_npy(const std::filesystem::path& path, const Tensor& tensor) {
   const std::string header = npy_header(tensor);
   const auto bytes = tensor.bytes();
   file.write(header.data(), static_cast<std::streamsize>(header.size()));
-  file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  file.write(reinterpret_cast<const char*>(bytes.data()),
+             static_cast<std::streamsize>(bytes.size()));
   file.close();
   if (!file) return failed();
   std::error_code code;

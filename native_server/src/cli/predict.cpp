@@ -26,10 +26,12 @@ struct PredictFlags {
   std::vector<std::string> images;
 };
 
-void print_table(const std::string& image, const Classification& answer, const Classifier& classifier) {
+void print_table(const std::string& image, const Classification& answer,
+                 const Classifier& classifier) {
   std::printf("%s  %.*s %dx%d  tensor %s  %.1f ms\n", image.c_str(),
-              static_cast<int>(image_format_name(answer.format).size()), image_format_name(answer.format).data(),
-              answer.image_size.width, answer.image_size.height, answer.tensor_sha256.c_str(), answer.timings.total_ms);
+              static_cast<int>(image_format_name(answer.format).size()),
+              image_format_name(answer.format).data(), answer.image_size.width,
+              answer.image_size.height, answer.tensor_sha256.c_str(), answer.timings.total_ms);
   for (const Prediction& prediction : answer.predictions) {
     std::printf("  %6.2f %%  %4d  %s\n", prediction.probability * 100, prediction.index,
                 classifier.bundle().labels[static_cast<size_t>(prediction.index)].c_str());
@@ -37,9 +39,11 @@ void print_table(const std::string& image, const Classification& answer, const C
 }
 
 void predict(const PredictFlags& flags) {
-  const std::jthread linking([] { (void)load_engine_module(); });  // while the bundle is being hashed
+  const std::jthread linking(
+      [] { (void)load_engine_module(); });  // while the bundle is being hashed
   const auto loaded = Classifier::load(
-      flags.bundle, [&](const Bundle& bundle) { return make_engine(bundle, flags.engine); }, flags.classifier);
+      flags.bundle, [&](const Bundle& bundle) { return make_engine(bundle, flags.engine); },
+      flags.classifier);
   if (!loaded) fail_command(loaded.error());
   Classifier& classifier = **loaded;
 
@@ -51,7 +55,8 @@ void predict(const PredictFlags& flags) {
       failed = true;
       continue;
     }
-    const auto answer = classifier.classify((*file)->bytes(), std::min(flags.top_k, classifier.bundle().labels.size()));
+    const auto answer = classifier.classify(
+        (*file)->bytes(), std::min(flags.top_k, classifier.bundle().labels.size()));
     if (!answer) {
       std::cerr << "beralih: " << image << ": " << answer.error().message << '\n';
       failed = true;
@@ -69,13 +74,20 @@ void predict(const PredictFlags& flags) {
 void add_predict_command(CLI::App& app) {
   auto flags = std::make_shared<PredictFlags>();
   CLI::App* command = app.add_subcommand("predict", "classify images from the command line");
-  command->add_option("--bundle", flags->bundle, "directory of the bundle")->envname("BERALIH_BUNDLE")->capture_default_str();
+  command->add_option("--bundle", flags->bundle, "directory of the bundle")
+      ->envname("BERALIH_BUNDLE")
+      ->capture_default_str();
   command->add_option("--threads", flags->engine.threads, "threads of the network; 0: one per core")
-      ->envname("BERALIH_THREADS")->check(CLI::Range(0, 1024))->capture_default_str();
+      ->envname("BERALIH_THREADS")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
   command->add_option("--max-pixels", flags->classifier.max_pixels, "most pixels of an image")
-      ->envname("BERALIH_MAX_PIXELS")->check(CLI::Range(int64_t{1}, int64_t{1} << 40))->capture_default_str();
+      ->envname("BERALIH_MAX_PIXELS")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
+      ->capture_default_str();
   command->add_option("-k,--top-k", flags->top_k, "how many classes to print")
-      ->check(CLI::Range(1, 1'000'000))->capture_default_str();
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
   command->add_flag("--json", flags->json, "one JSON object a line, as POST /api/classify answers");
   command->add_option("IMAGE", flags->images, "JPEG or PNG files")->required();
   command->callback([flags] { predict(*flags); });

@@ -54,7 +54,8 @@ Result<PreprocessSpec> chosen_spec(const PreprocessFlags& flags) {
       return Error{ErrorCode::kInvalidArgument, "--set wants knob=value, not \"" + setting + "\""};
     }
     const std::string_view text = setting;
-    if (auto set = set_knob(*spec, text.substr(0, equals), text.substr(equals + 1)); !set) return set.error();
+    if (auto set = set_knob(*spec, text.substr(0, equals), text.substr(equals + 1)); !set)
+      return set.error();
   }
   if (auto valid = validate(*spec); !valid) return valid.error();
   return spec;
@@ -67,7 +68,8 @@ void print_json(const Json& json) {
   std::fflush(stdout);  // a reader on a pipe follows along
 }
 
-Json describe(const std::string& image, const PreprocessResult& result, const PreprocessTrace& trace) {
+Json describe(const std::string& image, const PreprocessResult& result,
+              const PreprocessTrace& trace) {
   Json json;
   json["file"] = image;
   json["format"] = image_format_name(result.header.format);
@@ -78,25 +80,31 @@ Json describe(const std::string& image, const PreprocessResult& result, const Pr
   json["tensor_sha256"] = sha256_hex(result.tensor.bytes());
   json["shape"] = result.tensor.shape;
   json["dtype"] = dtype_knob_name(result.tensor.dtype());
-  json["timings_ms"] = {{"decode", rounded(result.timings.decode_ms)},
-                        {"resize", rounded(result.timings.resize_ms)},
-                        {"normalize", rounded(result.timings.normalize_ms)}};
+  json["timings_ms"] = {
+      {"decode",    rounded(result.timings.decode_ms)   },
+      {"resize",    rounded(result.timings.resize_ms)   },
+      {"normalize", rounded(result.timings.normalize_ms)}
+  };
   return json;
 }
 
 void print_text(const Json& json) {
-  std::printf("%s  %s %dx%d\n", json["file"].get<std::string>().c_str(), json["format"].get<std::string>().c_str(),
-              json["width"].get<int>(), json["height"].get<int>());
+  std::printf("%s  %s %dx%d\n", json["file"].get<std::string>().c_str(),
+              json["format"].get<std::string>().c_str(), json["width"].get<int>(),
+              json["height"].get<int>());
   for (const char* key : {"pixels_sha256", "crop_sha256", "tensor_sha256"}) {
     std::printf("  %-14s %s\n", key, json[key].get<std::string>().c_str());
   }
-  std::printf("  %-14s %s %s\n", "tensor", json["dtype"].get<std::string>().c_str(), json["shape"].dump().c_str());
+  std::printf("  %-14s %s %s\n", "tensor", json["dtype"].get<std::string>().c_str(),
+              json["shape"].dump().c_str());
   const Json& times = json["timings_ms"];
-  std::printf("  %-14s decode %.3f, resize %.3f, normalize %.3f\n", "ms", times["decode"].get<double>(),
-              times["resize"].get<double>(), times["normalize"].get<double>());
+  std::printf("  %-14s decode %.3f, resize %.3f, normalize %.3f\n", "ms",
+              times["decode"].get<double>(), times["resize"].get<double>(),
+              times["normalize"].get<double>());
 }
 
-Status preprocess_one(const std::string& image, const PreprocessSpec& spec, const PreprocessFlags& flags) {
+Status preprocess_one(const std::string& image, const PreprocessSpec& spec,
+                      const PreprocessFlags& flags) {
   const auto file = MappedFile::open(image);
   if (!file) return file.error();
   PreprocessTrace trace;
@@ -126,7 +134,10 @@ void run_preprocess(const PreprocessFlags& flags) {
     if (flags.json) {
       Json json;
       json["file"] = image;
-      json["error"] = {{"code", error_code_name(error.code)}, {"message", error.message}};
+      json["error"] = {
+          {"code",    error_code_name(error.code)},
+          {"message", error.message              }
+      };
       print_json(json);
     } else {
       const bool named = error.code == ErrorCode::kIo;  // those messages begin with the path
@@ -140,20 +151,31 @@ void run_preprocess(const PreprocessFlags& flags) {
 
 void add_preprocess_command(CLI::App& app) {
   auto flags = std::make_shared<PreprocessFlags>();
-  CLI::App* command = app.add_subcommand("preprocess", "show the tensor that an image becomes: sizes, hashes, times");
+  CLI::App* command = app.add_subcommand(
+      "preprocess", "show the tensor that an image becomes: sizes, hashes, times");
   auto* source = command->add_option_group("source", "where the knobs come from");
-  source->add_option("--bundle", flags->bundle, "a bundle's contract")->envname("BERALIH_BUNDLE")->capture_default_str();
+  source->add_option("--bundle", flags->bundle, "a bundle's contract")
+      ->envname("BERALIH_BUNDLE")
+      ->capture_default_str();
   source->add_option("--preset", flags->preset_name, "a named preset, e.g. dlib:resnet34");
-  source->add_option("--spec", flags->spec_file, "a JSON file with the \"preprocessing\" object of a contract");
-  command->add_option("--set", flags->settings, "knob=value, changes one knob; may be given several times")->allow_extra_args(false);
+  source->add_option("--spec", flags->spec_file,
+                     "a JSON file with the \"preprocessing\" object of a contract");
+  command
+      ->add_option("--set", flags->settings,
+                   "knob=value, changes one knob; may be given several times")
+      ->allow_extra_args(false);
   command->add_option("--max-pixels", flags->max_pixels, "most pixels of an image")
-      ->envname("BERALIH_MAX_PIXELS")->check(CLI::Range(int64_t{1}, int64_t{1} << 40))->capture_default_str();
+      ->envname("BERALIH_MAX_PIXELS")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
+      ->capture_default_str();
   command->add_flag("--json", flags->json, "one JSON object a line");
   command->add_option("--npy", flags->npy, "write the tensor of the one image to this .npy file");
   command->add_option("IMAGE", flags->images, "JPEG or PNG files")->required();
   command->callback([flags] {
-    if (!flags->preset_name.empty() && !flags->spec_file.empty()) throw CLI::ExcludesError("--preset", "--spec");
-    if (!flags->npy.empty() && flags->images.size() != 1) throw CLI::ValidationError("--npy", "takes exactly one IMAGE");
+    if (!flags->preset_name.empty() && !flags->spec_file.empty())
+      throw CLI::ExcludesError("--preset", "--spec");
+    if (!flags->npy.empty() && flags->images.size() != 1)
+      throw CLI::ValidationError("--npy", "takes exactly one IMAGE");
     run_preprocess(*flags);
   });
 }

@@ -50,7 +50,9 @@ double process_age_ms() {
   timespec now{};
   if (!(fields >> ticks) || ::clock_gettime(CLOCK_BOOTTIME, &now) != 0) return 0;
   const double started = ticks / static_cast<double>(::sysconf(_SC_CLK_TCK));
-  return std::max(0.0, (static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9 - started) * 1000);
+  return std::max(
+      0.0,
+      (static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9 - started) * 1000);
 }
 
 /// SIGTERM and SIGINT as something to wait for, beside the loader's "I failed".
@@ -76,7 +78,10 @@ class StopEvents {
 
   /// Returns on a signal or on raise(). A second signal afterwards ends the process at once.
   void wait() {
-    pollfd fds[] = {{signal_fd_, POLLIN, 0}, {event_fd_, POLLIN, 0}};
+    pollfd fds[] = {
+        {signal_fd_, POLLIN, 0},
+        {event_fd_,  POLLIN, 0}
+    };
     while (::poll(fds, std::size(fds), -1) < 0 && errno == EINTR) {
     }
     signalfd_siginfo info{};
@@ -96,12 +101,14 @@ std::string ready_line(const Classifier& classifier, double linked_ms, double to
   const StartRecord& start = classifier.start_record();
   const EngineMetadata& engine = classifier.engine();
   char text[512];
-  std::snprintf(text, sizeof text,
-                "ready in %.2f s (process start %.0f ms, bundle checked %.0f ms, engine %.0f ms: library and program %.0f, "
-                "weights attached %.1f, warm-up %.0f; golden case %.0f ms); %s %s, %d threads, %s\n",
-                total_ms / 1000, linked_ms, start.bundle_ms, start.engine_ms, engine.load.architecture_ms,
-                engine.load.attach_ms, engine.load.warm_up_ms, start.golden_ms, engine.device.c_str(),
-                engine.dtype.c_str(), engine.threads, engine.library.c_str());
+  std::snprintf(
+      text, sizeof text,
+      "ready in %.2f s (process start %.0f ms, bundle checked %.0f ms, engine %.0f ms: library and "
+      "program %.0f, "
+      "weights attached %.1f, warm-up %.0f; golden case %.0f ms); %s %s, %d threads, %s\n",
+      total_ms / 1000, linked_ms, start.bundle_ms, start.engine_ms, engine.load.architecture_ms,
+      engine.load.attach_ms, engine.load.warm_up_ms, start.golden_ms, engine.device.c_str(),
+      engine.dtype.c_str(), engine.threads, engine.library.c_str());
   return text;
 }
 
@@ -116,10 +123,12 @@ void serve(const ServeFlags& flags) {
   std::optional<Error> load_error;
   std::shared_ptr<Classifier> classifier;
   std::thread loader([&] {
-    // Linking libtorch takes as long as hashing the bundle: both at once. An error shows up in make_engine.
+    // Linking libtorch takes as long as hashing the bundle: both at once. An error shows up in
+    // make_engine.
     const std::jthread linking([] { (void)load_engine_module(); });
     auto loaded = Classifier::load(
-        flags.bundle, [&](const Bundle& bundle) { return make_engine(bundle, flags.engine); }, flags.classifier);
+        flags.bundle, [&](const Bundle& bundle) { return make_engine(bundle, flags.engine); },
+        flags.classifier);
     if (!loaded) {
       load_error = loaded.error();
       stop_events.raise();
@@ -144,20 +153,43 @@ void serve(const ServeFlags& flags) {
 void add_serve_command(CLI::App& app) {
   auto flags = std::make_shared<ServeFlags>();
   CLI::App* command = app.add_subcommand("serve", "serve a bundle over HTTP");
-  command->add_option("--bundle", flags->bundle, "directory of the bundle")->envname("BERALIH_BUNDLE")->capture_default_str();
-  command->add_option("--host", flags->http.host, "address to listen on")->envname("BERALIH_HOST")->capture_default_str();
+  command->add_option("--bundle", flags->bundle, "directory of the bundle")
+      ->envname("BERALIH_BUNDLE")
+      ->capture_default_str();
+  command->add_option("--host", flags->http.host, "address to listen on")
+      ->envname("BERALIH_HOST")
+      ->capture_default_str();
   command->add_option("--port", flags->http.port, "port to listen on; 0 takes a free one")
-      ->envname("BERALIH_PORT")->check(CLI::Range(0, 65535))->capture_default_str();
+      ->envname("BERALIH_PORT")
+      ->check(CLI::Range(0, 65535))
+      ->capture_default_str();
   command->add_option("--threads", flags->engine.threads, "threads of the network; 0: one per core")
-      ->envname("BERALIH_THREADS")->check(CLI::Range(0, 1024))->capture_default_str();
-  command->add_option("--max-queue", flags->classifier.queue_capacity, "requests that may wait for the network; more get 429")
-      ->envname("BERALIH_MAX_QUEUE")->check(CLI::Range(1, 1'000'000))->capture_default_str();
-  command->add_option("--max-body-bytes", flags->http.max_body_bytes, "largest request body; more gets 413")
-      ->envname("BERALIH_MAX_BODY_BYTES")->check(CLI::Range(int64_t{1}, int64_t{1} << 40))->capture_default_str();
-  command->add_option("--max-pixels", flags->classifier.max_pixels, "most pixels of an image; more gets 413")
-      ->envname("BERALIH_MAX_PIXELS")->check(CLI::Range(int64_t{1}, int64_t{1} << 40))->capture_default_str();
-  command->add_option("--web", flags->http.web_directory, "directory to serve at / instead of the built-in page")
-      ->envname("BERALIH_WEB")->check(CLI::ExistingDirectory);
+      ->envname("BERALIH_THREADS")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  command
+      ->add_option("--max-queue", flags->classifier.queue_capacity,
+                   "requests that may wait for the network; more get 429")
+      ->envname("BERALIH_MAX_QUEUE")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  command
+      ->add_option("--max-body-bytes", flags->http.max_body_bytes,
+                   "largest request body; more gets 413")
+      ->envname("BERALIH_MAX_BODY_BYTES")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
+      ->capture_default_str();
+  command
+      ->add_option("--max-pixels", flags->classifier.max_pixels,
+                   "most pixels of an image; more gets 413")
+      ->envname("BERALIH_MAX_PIXELS")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
+      ->capture_default_str();
+  command
+      ->add_option("--web", flags->http.web_directory,
+                   "directory to serve at / instead of the built-in page")
+      ->envname("BERALIH_WEB")
+      ->check(CLI::ExistingDirectory);
   command->add_flag("--quiet", flags->quiet, "no line per request")->envname("BERALIH_QUIET");
   command->callback([flags] {
     flags->http.log_requests = !flags->quiet;

@@ -18,7 +18,8 @@ double milliseconds_since(Clock::time_point start) {
 }
 
 std::string hash_floats(const std::vector<float>& values) {
-  return sha256_hex({reinterpret_cast<const uint8_t*>(values.data()), values.size() * sizeof(float)});
+  return sha256_hex(
+      {reinterpret_cast<const uint8_t*>(values.data()), values.size() * sizeof(float)});
 }
 
 /// Counts a request from its arrival to its answer.
@@ -54,7 +55,8 @@ Classifier::Classifier(std::shared_ptr<const Bundle> bundle, std::unique_ptr<Sch
     : bundle_(std::move(bundle)),
       scheduler_(std::move(scheduler)),
       options_(options),
-      preprocessing_slots_(static_cast<std::ptrdiff_t>(std::max(1u, std::thread::hardware_concurrency()))) {}
+      preprocessing_slots_(
+          static_cast<std::ptrdiff_t>(std::max(1u, std::thread::hardware_concurrency()))) {}
 
 Result<std::shared_ptr<Classifier>> Classifier::load(const std::filesystem::path& directory,
                                                      const MakeEngine& make_engine,
@@ -67,19 +69,22 @@ Result<std::shared_ptr<Classifier>> Classifier::load(const std::filesystem::path
   record.bundle_ms = milliseconds_since(start);
 
   start = Clock::now();
-  auto scheduler = Scheduler::start([bundle, &make_engine] { return make_engine(*bundle); }, options.queue_capacity);
+  auto scheduler = Scheduler::start([bundle, &make_engine] { return make_engine(*bundle); },
+                                    options.queue_capacity);
   if (!scheduler) return scheduler.error();
   std::shared_ptr<Classifier> classifier(new Classifier(bundle, *std::move(scheduler), options));
   record.engine_ms = milliseconds_since(start);
 
   const Contract& contract = bundle->contract();
   if (contract.golden.empty()) {
-    return Error{ErrorCode::kInvalidBundle, (directory / "contract.json").string() +
-                                                ": holds no golden case, so nothing shows that this server "
-                                                "reproduces the research result; add one"};
+    return Error{ErrorCode::kInvalidBundle,
+                 (directory / "contract.json").string() +
+                     ": holds no golden case, so nothing shows that this server "
+                     "reproduces the research result; add one"};
   }
   start = Clock::now();
-  if (auto status = classifier->check_golden(contract.golden.front()); !status) return status.error();
+  if (auto status = classifier->check_golden(contract.golden.front()); !status)
+    return status.error();
   record.golden_ms = milliseconds_since(start);
   classifier->start_record_ = record;
   return classifier;
@@ -87,11 +92,13 @@ Result<std::shared_ptr<Classifier>> Classifier::load(const std::filesystem::path
 
 Result<Classification> Classifier::classify(std::span<const uint8_t> encoded, size_t k) {
   const auto start = Clock::now();
-  // Refused before decoding: otherwise refusals would take the processor from the requests accepted.
+  // Refused before decoding: otherwise refusals would take the processor from the requests
+  // accepted.
   const InFlight in_flight(in_flight_);
   if (in_flight.others_before() > options_.queue_capacity) {
-    return Error{ErrorCode::kOverloaded, "the queue is full: " + std::to_string(options_.queue_capacity) +
-                                             " requests are waiting; try again shortly"};
+    return Error{ErrorCode::kOverloaded,
+                 "the queue is full: " + std::to_string(options_.queue_capacity) +
+                     " requests are waiting; try again shortly"};
   }
   Classification out;
   Tensor tensor;
@@ -136,35 +143,40 @@ Result<Classification> Classifier::classify(std::span<const uint8_t> encoded, si
 
 Status Classifier::check_golden(const GoldenCase& golden) {
   const auto failed = [&](const std::string& what) {
-    return Error{ErrorCode::kInvalidBundle, (bundle_->directory / golden.image).string() + ": golden case not reproduced: " + what};
+    return Error{ErrorCode::kInvalidBundle, (bundle_->directory / golden.image).string() +
+                                                ": golden case not reproduced: " + what};
   };
   const auto file = bundle_->files.find(golden.image);
   if (file == bundle_->files.end()) return failed("the image is not in the bundle");
   const auto answer = classify(file->second->bytes(), bundle_->labels.size());
   if (!answer) return failed(answer.error().message);
   if (answer->tensor_sha256 != golden.tensor_sha256) {
-    return failed("the tensor's SHA-256 is " + answer->tensor_sha256 + ", the contract says " + golden.tensor_sha256 +
-                  "; this build preprocesses differently");
+    return failed("the tensor's SHA-256 is " + answer->tensor_sha256 + ", the contract says " +
+                  golden.tensor_sha256 + "; this build preprocesses differently");
   }
   const Tolerance& tolerances = bundle_->contract().tolerance;
   const double tolerance = engine().dtype == "bf16" ? tolerances.bf16 : tolerances.fp32;
   for (const GoldenProbability& expected : golden.top5) {
     const auto found = std::find_if(answer->predictions.begin(), answer->predictions.end(),
                                     [&](const Prediction& p) { return p.index == expected.index; });
-    if (found == answer->predictions.end()) return failed("the network has no class " + std::to_string(expected.index));
+    if (found == answer->predictions.end())
+      return failed("the network has no class " + std::to_string(expected.index));
     // Written so that a NaN fails.
     if (!(std::abs(found->probability - expected.probability) <= tolerance)) {
       return failed("class " + std::to_string(expected.index) + " has the probability " +
-                    std::to_string(found->probability) + ", the contract says " + std::to_string(expected.probability) +
-                    " within " + std::to_string(tolerance));
+                    std::to_string(found->probability) + ", the contract says " +
+                    std::to_string(expected.probability) + " within " + std::to_string(tolerance));
     }
   }
   // Two classes closer than twice the tolerance may change places.
-  const bool clear_winner = golden.top5.size() < 2 ||
-                            golden.top5[0].probability - golden.top5[1].probability >= 2 * tolerance;
-  if (clear_winner && !golden.top5.empty() && answer->predictions.front().index != golden.top5.front().index) {
-    return failed("the most probable class is " + std::to_string(answer->predictions.front().index) +
-                  ", the contract says " + std::to_string(golden.top5.front().index));
+  const bool clear_winner =
+      golden.top5.size() < 2 ||
+      golden.top5[0].probability - golden.top5[1].probability >= 2 * tolerance;
+  if (clear_winner && !golden.top5.empty() &&
+      answer->predictions.front().index != golden.top5.front().index) {
+    return failed("the most probable class is " +
+                  std::to_string(answer->predictions.front().index) + ", the contract says " +
+                  std::to_string(golden.top5.front().index));
   }
   return Ok{};
 }

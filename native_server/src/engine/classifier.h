@@ -26,7 +26,7 @@ struct StageTimings {
   double decode_ms = 0;
   double resize_ms = 0;
   double normalize_ms = 0;
-  double queue_ms = 0;        ///< waiting for a preprocessing slot and for the engine
+  double queue_ms = 0;  ///< waiting for a preprocessing slot and for the engine
   double inference_ms = 0;
   double postprocess_ms = 0;  ///< softmax, top k and the hashes
   double total_ms = 0;

@@ -33,7 +33,8 @@ Result<const EngineModule*> load_engine_module() {
   return module;
 }
 
-Result<std::unique_ptr<InferenceEngine>> make_engine(const Bundle& bundle, const EngineOptions& options) {
+Result<std::unique_ptr<InferenceEngine>> make_engine(const Bundle& bundle,
+                                                     const EngineOptions& options) {
   const auto module = load_engine_module();
   if (!module) return module.error();
   return (*module)->make(bundle, options);

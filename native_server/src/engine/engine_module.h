@@ -1,6 +1,6 @@
-// The engine as a module beside the executable, loaded when a network is needed: linking libtorch costs
-// a quarter of a second that --version and preprocess do not owe, and OpenMP reads its environment when
-// it is loaded, not later.
+// The engine as a module beside the executable, loaded when a network is needed: linking libtorch
+// costs a quarter of a second that --version and preprocess do not owe, and OpenMP reads its
+// environment when it is loaded, not later.
 #pragma once
 
 #include <memory>
@@ -19,7 +19,8 @@ struct EngineOptions {
 struct EngineModule {
   /// Loads the program, attaches the mapped weights without copying them and warms batch size 1.
   /// Errors: kInvalidBundle.
-  Result<std::unique_ptr<InferenceEngine>> (*make)(const Bundle& bundle, const EngineOptions& options);
+  Result<std::unique_ptr<InferenceEngine>> (*make)(const Bundle& bundle,
+                                                   const EngineOptions& options);
 };
 
 /// Thread-safe; loads once, further calls return the same. Stays loaded until the process ends.
@@ -27,6 +28,7 @@ struct EngineModule {
 Result<const EngineModule*> load_engine_module();
 
 /// Loads the module if need be and makes an engine.
-Result<std::unique_ptr<InferenceEngine>> make_engine(const Bundle& bundle, const EngineOptions& options);
+Result<std::unique_ptr<InferenceEngine>> make_engine(const Bundle& bundle,
+                                                     const EngineOptions& options);
 
 }  // namespace beralih

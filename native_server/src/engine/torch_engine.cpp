@@ -26,11 +26,12 @@ double milliseconds_since(Clock::time_point start) {
 
 Error invalid(const std::string& what) { return Error{ErrorCode::kInvalidBundle, what}; }
 
-/// libtorch's messages carry traces over many lines: the "RuntimeError:" line says what happened in a
-/// program, the first line that is not empty says it elsewhere.
+/// libtorch's messages carry traces over many lines: the "RuntimeError:" line says what happened in
+/// a program, the first line that is not empty says it elsewhere.
 std::string short_message(const std::exception& exception) {
   const auto* torch_error = dynamic_cast<const c10::Error*>(&exception);
-  std::istringstream lines(torch_error != nullptr ? torch_error->what_without_backtrace() : exception.what());
+  std::istringstream lines(torch_error != nullptr ? torch_error->what_without_backtrace()
+                                                  : exception.what());
   std::string first;
   for (std::string line; std::getline(lines, line);) {
     if (line.starts_with("RuntimeError: ")) return line;
@@ -41,14 +42,24 @@ std::string short_message(const std::exception& exception) {
 
 at::ScalarType scalar_type(std::string_view dtype) {
   static const std::map<std::string_view, at::ScalarType> kTypes{
-      {"BOOL", at::kBool}, {"U8", at::kByte}, {"I8", at::kChar},     {"I16", at::kShort}, {"I32", at::kInt},
-      {"I64", at::kLong},  {"F16", at::kHalf}, {"BF16", at::kBFloat16}, {"F32", at::kFloat}, {"F64", at::kDouble}};
+      {"BOOL", at::kBool    },
+      {"U8",   at::kByte    },
+      {"I8",   at::kChar    },
+      {"I16",  at::kShort   },
+      {"I32",  at::kInt     },
+      {"I64",  at::kLong    },
+      {"F16",  at::kHalf    },
+      {"BF16", at::kBFloat16},
+      {"F32",  at::kFloat   },
+      {"F64",  at::kDouble  }
+  };
   const auto found = kTypes.find(dtype);
   return found == kTypes.end() ? at::ScalarType::Undefined : found->second;
 }
 
 /// "stages.0.1.conv1.weight": the module that owns the last part, and that part.
-std::pair<torch::jit::Module, std::string> owner_of(const torch::jit::Module& root, const std::string& name) {
+std::pair<torch::jit::Module, std::string> owner_of(const torch::jit::Module& root,
+                                                    const std::string& name) {
   torch::jit::Module module = root;
   size_t from = 0;
   for (size_t dot = name.find('.'); dot != std::string::npos; dot = name.find('.', from)) {
@@ -58,43 +69,50 @@ std::pair<torch::jit::Module, std::string> owner_of(const torch::jit::Module& ro
   return {module, name.substr(from)};
 }
 
-/// Attaches every tensor of the file to the parameter or buffer of its name; none may be missing, none
-/// left over. `setattr` itself would take a tensor of any type and shape.
+/// Attaches every tensor of the file to the parameter or buffer of its name; none may be missing,
+/// none left over. `setattr` itself would take a tensor of any type and shape.
 Status attach_weights(torch::jit::Module& program, const std::shared_ptr<const MappedFile>& file,
                       const std::string& path, LoadRecord& record) {
   const auto entries = parse_safetensors(file->bytes(), path);
   if (!entries) return entries.error();
 
   std::map<std::string, at::Tensor> wanted;
-  for (const auto& parameter : program.named_parameters()) wanted.emplace(parameter.name, parameter.value);
+  for (const auto& parameter : program.named_parameters())
+    wanted.emplace(parameter.name, parameter.value);
   for (const auto& buffer : program.named_buffers()) wanted.emplace(buffer.name, buffer.value);
 
   for (const SafetensorsEntry& entry : *entries) {
     const auto found = wanted.find(entry.name);
-    if (found == wanted.end()) return invalid(path + ": the program has no tensor \"" + entry.name + "\"");
+    if (found == wanted.end())
+      return invalid(path + ": the program has no tensor \"" + entry.name + "\"");
     const at::Tensor& declared = found->second;
     const at::ScalarType type = scalar_type(entry.dtype);
     if (type != declared.scalar_type()) {
-      return invalid(path + ": tensor \"" + entry.name + "\" is " + entry.dtype + ", the program declares " +
-                     c10::toString(declared.scalar_type()));
+      return invalid(path + ": tensor \"" + entry.name + "\" is " + entry.dtype +
+                     ", the program declares " + c10::toString(declared.scalar_type()));
     }
     // An architecture file has empty tensors; a filled one states its shape.
     if (declared.numel() > 0 && declared.sizes() != at::IntArrayRef(entry.shape)) {
-      return invalid(path + ": tensor \"" + entry.name + "\" has another shape than the program declares");
+      return invalid(path + ": tensor \"" + entry.name +
+                     "\" has another shape than the program declares");
     }
-    // Read-only memory behind a mutable pointer: a program that wrote to its weights would crash, which
-    // InferenceMode and eval() rule out for the layers of a classifier. The deleter keeps the mapping.
+    // Read-only memory behind a mutable pointer: a program that wrote to its weights would crash,
+    // which InferenceMode and eval() rule out for the layers of a classifier. The deleter keeps the
+    // mapping.
     auto* data = const_cast<uint8_t*>(entry.bytes.data());
-    at::Tensor tensor = at::from_blob(data, entry.shape, [file](void*) {}, at::TensorOptions().dtype(type));
+    at::Tensor tensor = at::from_blob(
+        data, entry.shape, [file](void*) {}, at::TensorOptions().dtype(type));
     auto [module, attribute] = owner_of(program, entry.name);
     module.setattr(attribute, std::move(tensor));
     wanted.erase(found);
 
     ++record.tensors;
     record.weight_bytes += static_cast<int64_t>(entry.bytes.size());
-    record.parameters += static_cast<int64_t>(entry.bytes.size() / safetensors_element_size(entry.dtype));
+    record.parameters +=
+        static_cast<int64_t>(entry.bytes.size() / safetensors_element_size(entry.dtype));
   }
-  if (!wanted.empty()) return invalid(path + ": lacks the tensor \"" + wanted.begin()->first + "\" of the program");
+  if (!wanted.empty())
+    return invalid(path + ": lacks the tensor \"" + wanted.begin()->first + "\" of the program");
   return Ok{};
 }
 
@@ -127,9 +145,11 @@ class TorchEngine final : public InferenceEngine {
 Result<at::Tensor> TorchEngine::to_input(std::span<const Tensor> batch) const {
   std::vector<at::Tensor> parts;
   for (const Tensor& tensor : batch) {
-    if (tensor.shape != batch.front().shape) return Error{ErrorCode::kInternal, "a batch of unequal shapes"};
+    if (tensor.shape != batch.front().shape)
+      return Error{ErrorCode::kInternal, "a batch of unequal shapes"};
     const at::ScalarType type = tensor.dtype() == DataType::kFloat32 ? at::kFloat : at::kByte;
-    auto* data = const_cast<uint8_t*>(tensor.bytes().data());  // from_blob takes no const; forward does not write
+    auto* data = const_cast<uint8_t*>(
+        tensor.bytes().data());  // from_blob takes no const; forward does not write
     parts.push_back(at::from_blob(data, tensor.shape, at::TensorOptions().dtype(type)));
   }
   return parts.size() == 1 ? parts.front() : at::cat(parts);
@@ -153,7 +173,8 @@ Result<std::vector<std::vector<float>>> TorchEngine::infer(std::span<const Tenso
     }
     std::vector<std::vector<float>> out;
     const float* data = logits.data_ptr<float>();
-    for (int64_t row = 0; row < rows; ++row, data += classes_) out.emplace_back(data, data + classes_);
+    for (int64_t row = 0; row < rows; ++row, data += classes_)
+      out.emplace_back(data, data + classes_);
     return out;
   } catch (const std::exception& exception) {
     return Error{ErrorCode::kInternal, "inference failed: " + short_message(exception)};
@@ -179,7 +200,8 @@ std::optional<Tensor> warm_up_input(const Contract& contract) {
   return input;
 }
 
-Result<std::unique_ptr<InferenceEngine>> make_torch_engine(const Bundle& bundle, const EngineOptions& options) {
+Result<std::unique_ptr<InferenceEngine>> make_torch_engine(const Bundle& bundle,
+                                                           const EngineOptions& options) {
   const Contract& contract = bundle.contract();
   const BundleFile* architecture = contract.file("architecture");
   const BundleFile* weights = contract.file("weights");
@@ -200,22 +222,27 @@ Result<std::unique_ptr<InferenceEngine>> make_torch_engine(const Bundle& bundle,
 
     auto start = Clock::now();
     const auto bytes = bundle.file("architecture")->bytes();
-    std::istringstream archive(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+    std::istringstream archive(
+        std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
     torch::jit::Module program = torch::jit::load(archive, at::kCPU);
     program.eval();
     metadata.load.architecture_ms = milliseconds_since(start);
 
     start = Clock::now();
     const std::string weights_path = (bundle.directory / weights->path).string();
-    if (auto attached = attach_weights(program, bundle.file("weights"), weights_path, metadata.load); !attached) {
+    if (auto attached =
+            attach_weights(program, bundle.file("weights"), weights_path, metadata.load);
+        !attached) {
       return attached.error();
     }
     metadata.load.attach_ms = milliseconds_since(start);
 
-    auto engine = std::make_unique<TorchEngine>(std::move(program), std::move(metadata), contract.output.shape.back());
+    auto engine = std::make_unique<TorchEngine>(std::move(program), std::move(metadata),
+                                                contract.output.shape.back());
     if (const auto input = warm_up_input(contract)) {
       if (auto warm = engine->warm_up(*input); !warm) {
-        return invalid(architecture_path + ": the program does not run on the contract's input with these weights: " +
+        return invalid(architecture_path +
+                       ": the program does not run on the contract's input with these weights: " +
                        warm.error().message);
       }
     }
@@ -229,5 +256,5 @@ Result<std::unique_ptr<InferenceEngine>> make_torch_engine(const Bundle& bundle,
 }  // namespace
 }  // namespace beralih
 
-extern "C" __attribute__((visibility("default"))) const beralih::EngineModule beralih_engine_module{
-    &beralih::make_torch_engine};
+extern "C" __attribute__((visibility("default")))
+const beralih::EngineModule beralih_engine_module{&beralih::make_torch_engine};

@@ -16,6 +16,7 @@ struct ErrorRow {
   const char* title;
 };
 
+// clang-format off
 constexpr ErrorRow kErrors[] = {
     {ErrorCode::kInvalidArgument,   400, "The request makes no sense"},
     {ErrorCode::kUnsupportedFormat, 415, "Not an image that this server reads"},
@@ -29,6 +30,7 @@ constexpr ErrorRow kErrors[] = {
     {ErrorCode::kUnavailable,       503, "Not ready"},
     {ErrorCode::kInternal,          500, "Internal error"},
 };
+// clang-format on
 
 struct StatusRow {
   int status;
@@ -36,6 +38,7 @@ struct StatusRow {
   const char* title;
 };
 
+// clang-format off
 constexpr StatusRow kStatuses[] = {
     {400, "bad_request",            "Bad request"},
     {404, "not_found",              "Not found"},
@@ -46,6 +49,7 @@ constexpr StatusRow kStatuses[] = {
     {500, "internal",               "Internal error"},
     {503, "unavailable",            "Not ready"},
 };
+// clang-format on
 
 std::string dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -57,28 +61,36 @@ Problem problem_for(const Error& error) {
   const auto* row = std::find_if(std::begin(kErrors), std::end(kErrors),
                                  [&](const ErrorRow& r) { return r.code == error.code; });
   if (row == std::end(kErrors)) return problem_for_status(500, error.message);
-  return Problem{row->status, std::string(error_code_name(error.code)), row->title, error.message, {}};
+  return Problem{
+      row->status, std::string(error_code_name(error.code)), row->title, error.message, {}};
 }
 
 Problem problem_for_status(int status, std::string detail) {
   const auto* row = std::find_if(std::begin(kStatuses), std::end(kStatuses),
                                  [&](const StatusRow& r) { return r.status == status; });
-  if (row == std::end(kStatuses)) return Problem{status, "http_" + std::to_string(status), "Error", std::move(detail), {}};
+  if (row == std::end(kStatuses))
+    return Problem{status, "http_" + std::to_string(status), "Error", std::move(detail), {}};
   return Problem{status, row->code, row->title, std::move(detail), {}};
 }
 
 int retry_after_seconds(int status) { return status == 429 || status == 503 ? 1 : 0; }
 
 std::string problem_json(const Problem& problem, std::string_view request_id) {
-  Json json{{"type", "urn:beralih:problem:" + problem.code},
-            {"title", problem.title},
-            {"status", problem.status},
-            {"detail", problem.detail}};
+  Json json{
+      {"type",   "urn:beralih:problem:" + problem.code},
+      {"title",  problem.title                        },
+      {"status", problem.status                       },
+      {"detail", problem.detail                       }
+  };
   if (!request_id.empty()) json["request_id"] = request_id;
   for (const auto& [key, value] : problem.extensions) json[key] = value;
   return dump(json);
 }
 
-std::string inference_error_json(const Problem& problem) { return dump(Json{{"error", problem.detail}}); }
+std::string inference_error_json(const Problem& problem) {
+  return dump(Json{
+      {"error", problem.detail}
+  });
+}
 
 }  // namespace beralih

@@ -25,7 +25,8 @@ RequestContext& ensure_context() {
 
 // Nothing from elsewhere, and nobody may frame the page. --web pages run WebAssembly.
 constexpr char kContentSecurityPolicy[] =
-    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' blob:; "
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' "
+    "blob:; "
     "font-src 'self'; connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'";
 
@@ -42,14 +43,16 @@ void add_common_headers(httplib::Response& response) {
 }
 
 void log_request(const httplib::Request& request, const httplib::Response& response) {
-  const double milliseconds = std::chrono::duration<double, std::milli>(Clock::now() - context.start).count();
+  const double milliseconds =
+      std::chrono::duration<double, std::milli>(Clock::now() - context.start).count();
   const std::string length = request.get_header_value("Content-Length");
   AccessRecord record;
   record.method = request.method;
   record.path = request.path;
   record.status = response.status;
   record.milliseconds = milliseconds;
-  record.request_bytes = length.empty() ? request.body.size() : std::strtoull(length.c_str(), nullptr, 10);
+  record.request_bytes =
+      length.empty() ? request.body.size() : std::strtoull(length.c_str(), nullptr, 10);
   record.response_bytes = response.body.size();
   record.request_id = context.id;
   write_log_line(format_access(record));
@@ -66,11 +69,12 @@ void add_request_hooks(httplib::Server& server, bool log_requests) {
   });
   server.set_post_routing_handler(
       [](const httplib::Request&, httplib::Response& response) { add_common_headers(response); });
-  server.set_logger([log_requests](const httplib::Request& request, const httplib::Response& response) {
-    ensure_context();
-    if (log_requests) log_request(request, response);
-    context.id.clear();
-  });
+  server.set_logger(
+      [log_requests](const httplib::Request& request, const httplib::Response& response) {
+        ensure_context();
+        if (log_requests) log_request(request, response);
+        context.id.clear();
+      });
 }
 
 }  // namespace beralih

@@ -31,12 +31,14 @@ struct Body {
   bool broken = false;  ///< it ended early, or its framing is wrong
 };
 
-/// Reads the request's body to its end, whatever becomes of it: what is left unread would be taken for
-/// the next request of the connection. `keep` false, or bytes above the limit, are dropped at once.
+/// Reads the request's body to its end, whatever becomes of it: what is left unread would be taken
+/// for the next request of the connection. `keep` false, or bytes above the limit, are dropped at
+/// once.
 Body read_body(const Exchange& exchange, bool keep) {
   Body body;
   const httplib::Request& request = exchange.request;
-  const bool announced = request.has_header("Content-Length") || request.has_header("Transfer-Encoding");
+  const bool announced =
+      request.has_header("Content-Length") || request.has_header("Transfer-Encoding");
   if (exchange.reader == nullptr || !announced) return body;
 
   size_t received = 0;
@@ -46,9 +48,10 @@ Body read_body(const Exchange& exchange, bool keep) {
     if (keep && !body.too_large) body.bytes.append(data, size);
     return true;
   };
-  const bool complete = request.is_multipart_form_data()
-                            ? (*exchange.reader)([](const httplib::MultipartFormData&) { return true; }, receive)
-                            : (*exchange.reader)(receive);
+  const bool complete =
+      request.is_multipart_form_data()
+          ? (*exchange.reader)([](const httplib::MultipartFormData&) { return true; }, receive)
+          : (*exchange.reader)(receive);
   if (!complete) {
     // httplib itself refuses a Content-Length above its limit, after dropping the body.
     body.too_large = body.too_large || exchange.response.status == 413;
@@ -62,16 +65,20 @@ std::string media_type(const httplib::Request& request) {
   std::string type = request.get_header_value("Content-Type");
   type = type.substr(0, type.find(';'));
   while (!type.empty() && std::isspace(static_cast<unsigned char>(type.back()))) type.pop_back();
-  std::transform(type.begin(), type.end(), type.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(type.begin(), type.end(), type.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return type;
 }
 
 /// The image itself is recognised by its bytes; the type only has to say that the body is one.
 std::optional<Problem> refuse_content_type(const httplib::Request& request) {
   const std::string type = media_type(request);
-  if (type.empty() || type.starts_with("image/") || type == "application/octet-stream") return std::nullopt;
-  std::string detail = "The body must be the image's bytes with a Content-Type of image/jpeg, image/png or "
-                       "application/octet-stream, not " + type.substr(0, 80);
+  if (type.empty() || type.starts_with("image/") || type == "application/octet-stream")
+    return std::nullopt;
+  std::string detail =
+      "The body must be the image's bytes with a Content-Type of image/jpeg, image/png or "
+      "application/octet-stream, not " +
+      type.substr(0, 80);
   if (type == "application/x-www-form-urlencoded") {
     detail += ", which curl --data-binary sends by itself: add -H 'Content-Type: image/jpeg'";
   } else if (type == "multipart/form-data") {
@@ -80,16 +87,20 @@ std::optional<Problem> refuse_content_type(const httplib::Request& request) {
   return problem_for_status(415, detail);
 }
 
-std::optional<Problem> refuse_contract(const httplib::Request& request, const VerifiedContract& ours) {
+std::optional<Problem> refuse_contract(const httplib::Request& request,
+                                       const VerifiedContract& ours) {
   if (!request.has_header("Beralih-Contract")) return std::nullopt;
   const std::string theirs = request.get_header_value("Beralih-Contract");
   if (theirs == ours.preprocessing_hash) return std::nullopt;
-  Problem problem = problem_for({ErrorCode::kContractMismatch,
-                                 "The Beralih-Contract header names another preprocessing than this server's; compare "
-                                 "server_preprocessing with your own text to find the first field that differs"});
-  problem.extensions = {{"server_preprocessing_hash", ours.preprocessing_hash},
-                        {"client_preprocessing_hash", theirs.substr(0, 128)},
-                        {"server_preprocessing", ours.preprocessing_text}};
+  Problem problem = problem_for(
+      {ErrorCode::kContractMismatch,
+       "The Beralih-Contract header names another preprocessing than this server's; compare "
+       "server_preprocessing with your own text to find the first field that differs"});
+  problem.extensions = {
+      {"server_preprocessing_hash", ours.preprocessing_hash},
+      {"client_preprocessing_hash", theirs.substr(0,         128)},
+      {"server_preprocessing",                           ours.preprocessing_text                            }
+  };
   return problem;
 }
 
@@ -134,13 +145,15 @@ void classify(const Exchange& exchange) {
   exchange.response.status = 200;
   exchange.response.set_header("Cache-Control", "no-store");
   exchange.response.set_header("Server-Timing", server_timing(answer->timings));
-  exchange.response.set_content(classification_json(*answer, *classifier, current_request_id()), kJson);
+  exchange.response.set_content(classification_json(*answer, *classifier, current_request_id()),
+                                kJson);
 }
 
 void contract(const Exchange& exchange) {
   const std::shared_ptr<Classifier> classifier = exchange.state.classifier();
   if (classifier == nullptr) {
-    return exchange.fail(problem_for_status(503, "The server is not ready: " + exchange.state.reason()));
+    return exchange.fail(
+        problem_for_status(503, "The server is not ready: " + exchange.state.reason()));
   }
   const VerifiedContract& identity = classifier->bundle().identity;
   const std::string etag = "\"" + identity.contract_hash + "\"";
@@ -175,9 +188,13 @@ void embedded(const Exchange& exchange, const char* type) {
   exchange.response.set_content(kContent.data(), kContent.size(), type);
 }
 
-void page_html(const Exchange& exchange) { embedded<kPageHtml>(exchange, "text/html; charset=utf-8"); }
+void page_html(const Exchange& exchange) {
+  embedded<kPageHtml>(exchange, "text/html; charset=utf-8");
+}
 void page_css(const Exchange& exchange) { embedded<kPageCss>(exchange, "text/css; charset=utf-8"); }
-void page_js(const Exchange& exchange) { embedded<kPageJs>(exchange, "text/javascript; charset=utf-8"); }
+void page_js(const Exchange& exchange) {
+  embedded<kPageJs>(exchange, "text/javascript; charset=utf-8");
+}
 
 struct Route {
   std::string_view method;  ///< GET answers HEAD as well
@@ -186,6 +203,7 @@ struct Route {
   bool of_page = false;
 };
 
+// clang-format off
 constexpr Route kRoutes[] = {
     {"POST", "/api/classify",    classify},
     {"GET",  "/api/contract",    contract},
@@ -195,26 +213,32 @@ constexpr Route kRoutes[] = {
     {"GET",  "/page.css",        page_css,  true},
     {"GET",  "/page.js",         page_js,   true},
 };
+// clang-format on
 
 void dispatch(const Exchange& exchange) {
-  const std::string_view method = exchange.request.method == "HEAD" ? "GET" : std::string_view(exchange.request.method);
+  const std::string_view method =
+      exchange.request.method == "HEAD" ? "GET" : std::string_view(exchange.request.method);
   std::string allowed;
   for (const Route& route : kRoutes) {
-    if (route.path != exchange.request.path || (route.of_page && !exchange.options.embedded_page)) continue;
+    if (route.path != exchange.request.path || (route.of_page && !exchange.options.embedded_page))
+      continue;
     if (route.method == method) return route.handler(exchange);
-    allowed += (allowed.empty() ? "" : ", ") + std::string(route.method) + (route.method == "GET" ? ", HEAD" : "");
+    allowed += (allowed.empty() ? "" : ", ") + std::string(route.method) +
+               (route.method == "GET" ? ", HEAD" : "");
   }
   read_body(exchange, /*keep=*/false);
   if (!allowed.empty()) {
     exchange.response.set_header("Allow", allowed);
     return exchange.fail(problem_for_status(405, "This address answers " + allowed));
   }
-  exchange.fail(problem_for_status(404, "Nothing is at this address; images go to POST /api/classify"));
+  exchange.fail(
+      problem_for_status(404, "Nothing is at this address; images go to POST /api/classify"));
 }
 
 }  // namespace
 
-void answer_problem(const httplib::Request& request, httplib::Response& response, const Problem& problem) {
+void answer_problem(const httplib::Request& request, httplib::Response& response,
+                    const Problem& problem) {
   response.status = problem.status;
   if (const int seconds = retry_after_seconds(problem.status); seconds > 0) {
     response.set_header("Retry-After", std::to_string(seconds));
@@ -223,20 +247,23 @@ void answer_problem(const httplib::Request& request, httplib::Response& response
   if (request.path.starts_with("/v2")) {
     response.set_content(inference_error_json(problem), kJson);
   } else {
-    response.set_content(problem_json(problem, current_request_id()), std::string(kProblemContentType));
+    response.set_content(problem_json(problem, current_request_id()),
+                         std::string(kProblemContentType));
   }
 }
 
 void add_routes(httplib::Server& server, const ServingState& state, const RouteOptions& options) {
-  const auto without_body = [&state, options](const httplib::Request& request, httplib::Response& response) {
+  const auto without_body = [&state, options](const httplib::Request& request,
+                                              httplib::Response& response) {
     dispatch({state, options, request, response, nullptr});
   };
-  const auto with_body = [&state, options](const httplib::Request& request, httplib::Response& response,
+  const auto with_body = [&state, options](const httplib::Request& request,
+                                           httplib::Response& response,
                                            const httplib::ContentReader& reader) {
     dispatch({state, options, request, response, &reader});
   };
-  // Every path comes here: httplib's own body reading has no limit for chunked bodies and a limit of
-  // 8 KB for what curl calls a form, so handlers read bodies themselves.
+  // Every path comes here: httplib's own body reading has no limit for chunked bodies and a limit
+  // of 8 KB for what curl calls a form, so handlers read bodies themselves.
   const char* const any = "[\\s\\S]*";
   server.Get(any, without_body);
   server.Options(any, without_body);

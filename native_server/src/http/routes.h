@@ -20,6 +20,7 @@ struct RouteOptions {
 void add_routes(httplib::Server& server, const ServingState& state, const RouteOptions& options);
 
 /// Fills an answer with a problem, in the form that its path asks for.
-void answer_problem(const httplib::Request& request, httplib::Response& response, const Problem& problem);
+void answer_problem(const httplib::Request& request, httplib::Response& response,
+                    const Problem& problem);
 
 }  // namespace beralih

@@ -32,9 +32,14 @@ std::string describe_status(int status) {
 std::string describe_bind_error(const HttpOptions& options, int code) {
   const std::string where = options.host + " port " + std::to_string(options.port);
   switch (code) {
-    case EADDRINUSE: return "cannot listen on " + where + ": the port is taken; stop the other program or choose another with --port";
-    case EACCES: return "cannot listen on " + where + ": not permitted; choose a port above 1023 with --port";
-    case 0: return "cannot listen on " + where + ": the host name does not resolve; choose another with --host";
+    case EADDRINUSE:
+      return "cannot listen on " + where +
+             ": the port is taken; stop the other program or choose another with --port";
+    case EACCES:
+      return "cannot listen on " + where + ": not permitted; choose a port above 1023 with --port";
+    case 0:
+      return "cannot listen on " + where +
+             ": the host name does not resolve; choose another with --host";
     default: return "cannot listen on " + where + ": " + std::strerror(code);
   }
 }
@@ -47,12 +52,15 @@ struct HttpServer::Impl {
   std::thread thread;
 };
 
-HttpServer::HttpServer(HttpOptions options, const ServingState& state) : impl_(std::make_unique<Impl>()) {
+HttpServer::HttpServer(HttpOptions options, const ServingState& state)
+    : impl_(std::make_unique<Impl>()) {
   impl_->options = std::move(options);
   httplib::Server& server = impl_->server;
   const HttpOptions& chosen = impl_->options;
 
-  server.new_task_queue = [threads = chosen.connection_threads] { return new httplib::ThreadPool(threads); };
+  server.new_task_queue = [threads = chosen.connection_threads] {
+    return new httplib::ThreadPool(threads);
+  };
   server.set_tcp_nodelay(true);  // otherwise small answers wait 40 ms for an acknowledgement
   server.set_payload_max_length(chosen.max_body_bytes);
   server.set_read_timeout(kReadTimeoutSeconds);
@@ -74,11 +82,15 @@ HttpServer::HttpServer(HttpOptions options, const ServingState& state) : impl_(s
   // It also runs on our own 4xx and 5xx answers: those have their body already.
   server.set_error_handler([](const httplib::Request& request, httplib::Response& response) {
     if (response.body.empty()) {
-      answer_problem(request, response, problem_for_status(response.status, describe_status(response.status)));
+      answer_problem(request, response,
+                     problem_for_status(response.status, describe_status(response.status)));
     }
   });
-  server.set_exception_handler([](const httplib::Request& request, httplib::Response& response, std::exception_ptr) {
-    answer_problem(request, response, problem_for_status(500, "The server failed on this request; its log names the request id"));
+  server.set_exception_handler([](const httplib::Request& request, httplib::Response& response,
+                                  std::exception_ptr) {
+    answer_problem(
+        request, response,
+        problem_for_status(500, "The server failed on this request; its log names the request id"));
   });
 }
 
@@ -96,7 +108,8 @@ Status HttpServer::start() {
     return Error{ErrorCode::kIo, describe_bind_error(options, errno)};
   }
   const bool ipv6 = options.host.find(':') != std::string::npos;
-  url_ = "http://" + (ipv6 ? "[" + options.host + "]" : options.host) + ":" + std::to_string(options.port);
+  url_ = "http://" + (ipv6 ? "[" + options.host + "]" : options.host) + ":" +
+         std::to_string(options.port);
 
   impl_->thread = std::thread([&server] { server.listen_after_bind(); });
   // stop() does nothing before the accept loop runs: wait for it.

@@ -22,6 +22,7 @@ struct Stage {
   double StageTimings::*value;
 };
 
+// clang-format off
 constexpr Stage kStages[] = {
     {"decode",      &StageTimings::decode_ms},
     {"resize",      &StageTimings::resize_ms},
@@ -31,6 +32,7 @@ constexpr Stage kStages[] = {
     {"postprocess", &StageTimings::postprocess_ms},
     {"total",       &StageTimings::total_ms},
 };
+// clang-format on
 
 /// Microseconds are as fine as the clock is meaningful here.
 double round_to_microseconds(double milliseconds) { return std::round(milliseconds * 1000) / 1000; }
@@ -41,27 +43,39 @@ std::string classification_json(const Classification& answer, const Classifier& 
                                 std::string_view request_id) {
   const VerifiedContract& identity = classifier.bundle().identity;
   Json json;
-  json["model"] = {{"name", identity.contract.name}, {"version", identity.contract.version}};
+  json["model"] = {
+      {"name",    identity.contract.name   },
+      {"version", identity.contract.version}
+  };
   json["contract_hash"] = identity.contract_hash;
   json["preprocessing_hash"] = identity.preprocessing_hash;
   json["device"] = classifier.engine().device;
   json["request_id"] = request_id;
-  json["image"] = {{"format", image_format_name(answer.format)},
-                   {"width", answer.image_size.width},
-                   {"height", answer.image_size.height},
-                   {"bytes", answer.image_bytes},
-                   {"sha256", answer.image_sha256}};
-  json["tensor"] = {{"datatype", answer.tensor_datatype},
-                    {"shape", answer.tensor_shape},
-                    {"sha256", answer.tensor_sha256}};
-  json["logits"] = {{"sha256", answer.logits_sha256}};
+  json["image"] = {
+      {"format", image_format_name(answer.format)},
+      {"width",  answer.image_size.width         },
+      {"height", answer.image_size.height        },
+      {"bytes",  answer.image_bytes              },
+      {"sha256", answer.image_sha256             }
+  };
+  json["tensor"] = {
+      {"datatype", answer.tensor_datatype},
+      {"shape",    answer.tensor_shape   },
+      {"sha256",   answer.tensor_sha256  }
+  };
+  json["logits"] = {
+      {"sha256", answer.logits_sha256}
+  };
   json["predictions"] = Json::array();
   for (const Prediction& prediction : answer.predictions) {
-    json["predictions"].push_back({{"index", prediction.index},
-                                   {"label", classifier.bundle().labels[static_cast<size_t>(prediction.index)]},
-                                   {"probability", prediction.probability}});
+    json["predictions"].push_back({
+        {"index",       prediction.index                                                 },
+        {"label",       classifier.bundle().labels[static_cast<size_t>(prediction.index)]},
+        {"probability", prediction.probability                                           }
+    });
   }
-  for (const Stage& stage : kStages) json["timings_ms"][stage.name] = round_to_microseconds(answer.timings.*stage.value);
+  for (const Stage& stage : kStages)
+    json["timings_ms"][stage.name] = round_to_microseconds(answer.timings.*stage.value);
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -69,7 +83,8 @@ std::string server_timing(const StageTimings& timings) {
   std::string out;
   for (const Stage& stage : kStages) {
     std::array<char, 64> text{};
-    std::snprintf(text.data(), text.size(), "%s%s;dur=%.3f", out.empty() ? "" : ", ", stage.name, timings.*stage.value);
+    std::snprintf(text.data(), text.size(), "%s%s;dur=%.3f", out.empty() ? "" : ", ", stage.name,
+                  timings.*stage.value);
     out += text.data();
   }
   return out;
@@ -79,8 +94,9 @@ Result<size_t> parse_top_k(std::string_view text, size_t classes) {
   size_t k = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), k);
   if (error != std::errc{} || end != text.data() + text.size() || k < 1 || k > classes) {
-    return Error{ErrorCode::kInvalidArgument, "k must be a whole number from 1 to " + std::to_string(classes) +
-                                                  ", not \"" + std::string(text.substr(0, 40)) + "\""};
+    return Error{ErrorCode::kInvalidArgument, "k must be a whole number from 1 to " +
+                                                  std::to_string(classes) + ", not \"" +
+                                                  std::string(text.substr(0, 40)) + "\""};
   }
   return k;
 }
@@ -93,8 +109,10 @@ std::string make_request_id() {
 }
 
 std::string accept_request_id(std::string_view from_client) {
-  const bool printable = std::all_of(from_client.begin(), from_client.end(), [](char c) { return c > 0x20 && c < 0x7f; });
-  if (from_client.empty() || from_client.size() > kMaxRequestIdBytes || !printable) return make_request_id();
+  const bool printable = std::all_of(from_client.begin(), from_client.end(),
+                                     [](char c) { return c > 0x20 && c < 0x7f; });
+  if (from_client.empty() || from_client.size() > kMaxRequestIdBytes || !printable)
+    return make_request_id();
   return std::string(from_client);
 }
 

@@ -10,17 +10,17 @@ Result<std::unique_ptr<Scheduler>> Scheduler::start(EngineFactory factory, size_
   std::unique_ptr<Scheduler> scheduler(new Scheduler(capacity));
   std::promise<Status> loaded;
   std::future<Status> load_status = loaded.get_future();
-  scheduler->thread_ = std::thread([self = scheduler.get(), factory = std::move(factory),
-                                    loaded = std::move(loaded)]() mutable {
-    auto engine = factory();
-    if (!engine) {
-      loaded.set_value(engine.error());
-      return;
-    }
-    self->metadata_ = (*engine)->metadata();
-    loaded.set_value(Ok{});
-    self->serve(**engine);
-  });
+  scheduler->thread_ = std::thread(
+      [self = scheduler.get(), factory = std::move(factory), loaded = std::move(loaded)]() mutable {
+        auto engine = factory();
+        if (!engine) {
+          loaded.set_value(engine.error());
+          return;
+        }
+        self->metadata_ = (*engine)->metadata();
+        loaded.set_value(Ok{});
+        self->serve(**engine);
+      });
   if (auto status = load_status.get(); !status) return status.error();
   return scheduler;
 }
@@ -44,7 +44,9 @@ Result<std::future<Result<InferenceOutcome>>> Scheduler::submit(Tensor tensor) {
 }
 
 void Scheduler::serve(InferenceEngine& engine) {
-  const auto milliseconds = [](Clock::duration d) { return std::chrono::duration<double, std::milli>(d).count(); };
+  const auto milliseconds = [](Clock::duration d) {
+    return std::chrono::duration<double, std::milli>(d).count();
+  };
   for (;;) {
     std::unique_lock lock(mutex_);
     wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
@@ -59,9 +61,11 @@ void Scheduler::serve(InferenceEngine& engine) {
     if (!rows) {
       request.answer.set_value(rows.error());
     } else if (rows->size() != 1) {
-      request.answer.set_value(Error{ErrorCode::kInternal, "the engine answered another number of tensors than it was given"});
+      request.answer.set_value(Error{
+          ErrorCode::kInternal, "the engine answered another number of tensors than it was given"});
     } else {
-      request.answer.set_value(InferenceOutcome{std::move(rows->front()), milliseconds(begin - request.accepted),
+      request.answer.set_value(InferenceOutcome{std::move(rows->front()),
+                                                milliseconds(begin - request.accepted),
                                                 milliseconds(end - begin)});
     }
   }

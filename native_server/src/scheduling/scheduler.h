@@ -25,8 +25,8 @@ struct InferenceOutcome {
 
 class Scheduler {
  public:
-  /// Runs the factory on the inference thread and returns when the engine is loaded. `capacity` counts
-  /// the requests that may wait, not the one that runs.
+  /// Runs the factory on the inference thread and returns when the engine is loaded. `capacity`
+  /// counts the requests that may wait, not the one that runs.
   static Result<std::unique_ptr<Scheduler>> start(EngineFactory factory, size_t capacity);
 
   ~Scheduler();
@@ -61,7 +61,7 @@ class Scheduler {
   std::deque<Request> queue_;  ///< guarded by mutex_
   bool stopping_ = false;      ///< guarded by mutex_
   std::mutex join_mutex_;
-  std::thread thread_;         ///< guarded by join_mutex_ after start()
+  std::thread thread_;  ///< guarded by join_mutex_ after start()
 };
 
 }  // namespace beralih

@@ -31,8 +31,8 @@ std::string escape(std::string_view text) {
 
 std::string format_access(const AccessRecord& record) {
   std::array<char, 160> numbers{};
-  std::snprintf(numbers.data(), numbers.size(), " status=%d ms=%.2f bytes_in=%zu bytes_out=%zu", record.status,
-                record.milliseconds, record.request_bytes, record.response_bytes);
+  std::snprintf(numbers.data(), numbers.size(), " status=%d ms=%.2f bytes_in=%zu bytes_out=%zu",
+                record.status, record.milliseconds, record.request_bytes, record.response_bytes);
   return "method=" + escape(record.method) + " path=" + escape(record.path) + numbers.data() +
          " id=" + escape(record.request_id) + "\n";
 }
