@@ -128,7 +128,11 @@ prepare_bundle() {
   step "model $1"
   [[ $terminal ]] && printf '\n'
   step_head='     '
-  models/recipes/make_bundle.sh "$1" </dev/null 2>&1 | tee "$log" || status=$?
-  ((status == 0)) || fail "the bundle could not be made" "" "What to do stands above; the log is ${log#"$PWD"/}."
+  if [[ $terminal ]]; then # no pipe: curl draws its progress bar on a terminal only
+    models/recipes/make_bundle.sh "$1" </dev/null || status=$?
+  else
+    models/recipes/make_bundle.sh "$1" </dev/null 2>&1 | tee "$log" || status=$?
+  fi
+  ((status == 0)) || fail "the bundle could not be made" "" "What to do stands above."
   step_done "ready in models/bundles/$1"
 }
