@@ -186,12 +186,19 @@ class FrameDecoder {
   Status decode_pass(const Pass& pass, uint32_t left, uint32_t top) {
     const auto& frame = container_.frame();
     const auto& header = container_.header();
-    const size_t columns = (frame.width + pass.step_x - 1 - pass.x) / pass.step_x;
+    const uint64_t columns = (uint64_t{frame.width} + pass.step_x - 1 - pass.x) / pass.step_x;
     if (columns == 0 || pass.y >= frame.height) return Ok{};
-    const size_t bits =
-        static_cast<size_t>(samples_per_pixel(header.color_type) * header.bit_depth);
-    const size_t row_bytes = (columns * bits + 7) / 8;
-    const size_t bpp = (bits + 7) / 8;
+    const uint64_t bits =
+        static_cast<uint64_t>(samples_per_pixel(header.color_type) * header.bit_depth);
+    // 64 bits: 80,000,000 columns of 64 bits do not fit in WASM's size_t, nor 2 GiB in zlib's
+    // counters.
+    const uint64_t row_size = (columns * bits + 7) / 8;
+    if (row_size > INT32_MAX) {
+      return Error{ErrorCode::kImageTooLarge,
+                   "PNG: a row of " + std::to_string(row_size) + " bytes is more than can be read"};
+    }
+    const auto row_bytes = static_cast<size_t>(row_size);
+    const auto bpp = static_cast<size_t>((bits + 7) / 8);
     std::vector<uint8_t> row(row_bytes + 1), previous(row_bytes + 1);
     for (uint32_t y = pass.y; y < frame.height; y += pass.step_y) {
       if (const auto status = inflater_.read(row); !status) return status;
