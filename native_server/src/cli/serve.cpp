@@ -3,27 +3,27 @@
 #include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <cmath>
 #include <csignal>
 #include <cstdio>
-#include <fstream>
 #include <iterator>
 #include <memory>
 #include <optional>
-#include <sstream>
+#include <stop_token>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "cli/commands.h"
 #include "cli/report.h"
 #include "engine/classifier.h"
 #include "engine/engine_module.h"
 #include "http/server.h"
+#include "http/static_site.h"
 #include "telemetry/access_log.h"
+#include "telemetry/process.h"
 
 namespace beralih {
 namespace {
@@ -31,29 +31,11 @@ namespace {
 struct ServeFlags {
   std::string bundle = kDefaultBundle;
   HttpOptions http;
+  std::string web_directory;  ///< empty: the page that is compiled in
   ClassifierOptions classifier;
   EngineOptions engine;
   bool quiet = false;
 };
-
-/// Milliseconds since the kernel started this process: dynamic linking is part of a start.
-double process_age_ms() {
-  std::ifstream file("/proc/self/stat");
-  const std::string text((std::istreambuf_iterator<char>(file)), {});
-  const size_t name_end = text.rfind(')');
-  if (name_end == std::string::npos) return 0;
-  std::istringstream fields(text.substr(name_end + 1));
-  std::string skipped;
-  constexpr int kFieldsBeforeStart = 19;  // proc(5): starttime is field 22, the name is field 2
-  for (int i = 0; i < kFieldsBeforeStart; ++i) fields >> skipped;
-  double ticks = 0;
-  timespec now{};
-  if (!(fields >> ticks) || ::clock_gettime(CLOCK_BOOTTIME, &now) != 0) return 0;
-  const double started = ticks / static_cast<double>(::sysconf(_SC_CLK_TCK));
-  return std::max(
-      0.0,
-      (static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9 - started) * 1000);
-}
 
 /// SIGTERM and SIGINT as something to wait for, beside the loader's "I failed".
 class StopEvents {
@@ -112,40 +94,86 @@ std::string ready_line(const Classifier& classifier, double linked_ms, double to
   return text;
 }
 
+/// After ready: the golden cases that the start did not wait for.
+void check_golden_cases(const std::shared_ptr<Classifier>& classifier, ServingState& state,
+                        const std::stop_token& stop) {
+  const auto status = check_remaining_golden(classifier, state, stop);
+  if (!status) {
+    write_log_line("not ready any more: " + status.error().message + "\n");
+  } else if (!stop.stop_requested()) {
+    const size_t count = classifier->bundle().contract().golden.size();
+    write_log_line("golden cases reproduced: all " + std::to_string(count) + "\n");
+  }
+}
+
+std::shared_ptr<const StaticSite> index_page(const std::string& directory) {
+  if (directory.empty()) return nullptr;  // the built-in page
+  auto site = StaticSite::index(directory);
+  if (!site) fail_command(site.error());
+  for (const std::string& skipped : (*site)->skipped())
+    write_log_line("not served: " + skipped + "\n");
+  return *std::move(site);
+}
+
 void serve(const ServeFlags& flags) {
   const double linked_ms = process_age_ms();
   StopEvents stop_events;
   ServingState state;
-  HttpServer server(flags.http, state);
+  HttpOptions http = flags.http;
+  http.site = index_page(flags.web_directory);
+  HttpServer server(std::move(http), state);
   if (auto started = server.start(); !started) fail_command(started.error());
   write_log_line("listening on " + server.url() + "\n");
 
   std::optional<Error> load_error;
   std::shared_ptr<Classifier> classifier;
-  std::thread loader([&] {
-    // Linking libtorch takes as long as hashing the bundle: both at once. An error shows up in
-    // make_engine.
-    const std::jthread linking([] { (void)load_engine_module(); });
-    auto loaded = Classifier::load(
-        flags.bundle, [&](const Bundle& bundle) { return make_engine(bundle, flags.engine); },
-        flags.classifier);
+  std::jthread loader([&](const std::stop_token& stop) {
+    auto loaded = [&] {
+      // Linking libtorch takes as long as hashing the bundle: both at once. An error shows up in
+      // make_engine.
+      const std::jthread linking([] { (void)load_engine_module(); });
+      return Classifier::load(
+          flags.bundle, [&](const Bundle& bundle) { return make_engine(bundle, flags.engine); },
+          flags.classifier);
+    }();
     if (!loaded) {
       load_error = loaded.error();
       stop_events.raise();
       return;
     }
     classifier = *std::move(loaded);
-    state.publish(classifier);
-    write_log_line(ready_line(*classifier, linked_ms, process_age_ms()));
+    const double ready_after_ms = process_age_ms();
+    state.publish(classifier, ready_after_ms);
+    write_log_line(ready_line(*classifier, linked_ms, ready_after_ms));
+    check_golden_cases(classifier, state, stop);
   });
 
   stop_events.wait();
+  loader.request_stop();
   loader.join();
   state.withdraw("the server is shutting down");
   server.stop();
   if (load_error) fail_command(*load_error);
   classifier->shutdown();
   write_log_line("stopped: everything accepted was answered\n");
+}
+
+/// A list of origins as a repeatable flag, and as a comma-separated variable.
+void add_origins(CLI::App& command, const std::string& flag, std::vector<std::string>& origins,
+                 const std::string& variable, const std::string& description) {
+  const CLI::Validator origin(
+      [](std::string& text) {
+        auto parsed = parse_origin(CLI::detail::trim(text));
+        if (!parsed) return parsed.error().message;
+        text = *std::move(parsed);
+        return std::string();
+      },
+      "ORIGIN");
+  command.add_option(flag, origins, description)
+      ->envname(variable)
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->transform(origin);
 }
 
 }  // namespace
@@ -186,10 +214,16 @@ void add_serve_command(CLI::App& app) {
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
       ->capture_default_str();
   command
-      ->add_option("--web", flags->http.web_directory,
+      ->add_option("--web", flags->web_directory,
                    "directory to serve at / instead of the built-in page")
       ->envname("BERALIH_WEB")
       ->check(CLI::ExistingDirectory);
+  add_origins(*command, "--allow-origin", flags->http.origins.callers, "BERALIH_ALLOW_ORIGIN",
+              "origin whose pages may call the API (CORS); repeatable");
+  add_origins(*command, "--allow-server", flags->http.origins.servers, "BERALIH_ALLOW_SERVER",
+              "other server that the page may call; repeatable");
+  add_origins(*command, "--allow-embed", flags->http.origins.frames, "BERALIH_ALLOW_EMBED",
+              "origin whose pages may show the page in a frame; repeatable");
   command->add_flag("--quiet", flags->quiet, "no line per request")->envname("BERALIH_QUIET");
   command->callback([flags] {
     flags->http.log_requests = !flags->quiet;

@@ -71,7 +71,8 @@ class Classifier {
   /// kOverloaded comes before any work is done.
   Result<Classification> classify(std::span<const uint8_t> encoded, size_t k);
 
-  /// Whether a golden case comes out as the contract says. Errors: kInvalidBundle.
+  /// Whether a golden case comes out as the contract says. Errors: kInvalidBundle; kOverloaded and
+  /// kUnavailable where the case could not be tried.
   Status check_golden(const GoldenCase& golden);
 
   /// Answers everything accepted, then refuses.

@@ -46,6 +46,7 @@ constexpr StatusRow kStatuses[] = {
     {413, "content_too_large",      "The request body is too large"},
     {414, "uri_too_long",           "The address is too long"},
     {415, "unsupported_media_type", "Unsupported content type"},
+    {416, "range_not_satisfiable",  "No such part of the file"},
     {500, "internal",               "Internal error"},
     {503, "unavailable",            "Not ready"},
 };

@@ -1,7 +1,9 @@
 #include "http/request_log.h"
 
 #include <chrono>
+#include <cstdlib>
 
+#include "http/response_headers.h"
 #include "http/wire.h"
 #include "telemetry/access_log.h"
 
@@ -23,23 +25,12 @@ RequestContext& ensure_context() {
   return context;
 }
 
-// Nothing from elsewhere, and nobody may frame the page. --web pages run WebAssembly.
-constexpr char kContentSecurityPolicy[] =
-    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' "
-    "blob:; "
-    "font-src 'self'; connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'";
-
-void set_default_header(httplib::Response& response, const char* name, const std::string& value) {
-  if (!response.has_header(name)) response.set_header(name, value);
-}
-
-void add_common_headers(httplib::Response& response) {
-  set_default_header(response, "X-Request-ID", ensure_context().id);
-  set_default_header(response, "X-Content-Type-Options", "nosniff");
-  set_default_header(response, "Referrer-Policy", "no-referrer");
-  set_default_header(response, "Cross-Origin-Resource-Policy", "same-origin");
-  set_default_header(response, "Content-Security-Policy", kContentSecurityPolicy);
+/// What a provider sends is not in the body; its announced length counts, also where the client
+/// left early.
+size_t response_bytes(const httplib::Request& request, const httplib::Response& response) {
+  if (request.method == "HEAD" || response.status == 304) return 0;
+  if (!response.body.empty()) return response.body.size();
+  return std::strtoull(response.get_header_value("Content-Length").c_str(), nullptr, 10);
 }
 
 void log_request(const httplib::Request& request, const httplib::Response& response) {
@@ -53,7 +44,7 @@ void log_request(const httplib::Request& request, const httplib::Response& respo
   record.milliseconds = milliseconds;
   record.request_bytes =
       length.empty() ? request.body.size() : std::strtoull(length.c_str(), nullptr, 10);
-  record.response_bytes = response.body.size();
+  record.response_bytes = response_bytes(request, response);
   record.request_id = context.id;
   write_log_line(format_access(record));
 }
@@ -62,13 +53,16 @@ void log_request(const httplib::Request& request, const httplib::Response& respo
 
 const std::string& current_request_id() { return ensure_context().id; }
 
-void add_request_hooks(httplib::Server& server, bool log_requests) {
+void add_request_hooks(httplib::Server& server, bool log_requests, const OriginLists& origins) {
   server.set_pre_routing_handler([](const httplib::Request& request, httplib::Response&) {
     context = {accept_request_id(request.get_header_value("X-Request-ID")), Clock::now()};
     return httplib::Server::HandlerResponse::Unhandled;
   });
   server.set_post_routing_handler(
-      [](const httplib::Request&, httplib::Response& response) { add_common_headers(response); });
+      [origins, policy = content_security_policy(origins)](const httplib::Request& request,
+                                                           httplib::Response& response) {
+        add_response_headers(request, response, origins, policy);
+      });
   server.set_logger(
       [log_requests](const httplib::Request& request, const httplib::Response& response) {
         ensure_context();

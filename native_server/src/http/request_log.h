@@ -5,10 +5,12 @@
 
 #include <string>
 
+#include "http/origin.h"
+
 namespace beralih {
 
 /// Installs the hooks. httplib handles a request from its header to its answer on one thread.
-void add_request_hooks(httplib::Server& server, bool log_requests);
+void add_request_hooks(httplib::Server& server, bool log_requests, const OriginLists& origins);
 
 /// The id of the request that this thread handles.
 const std::string& current_request_id();

@@ -1,20 +1,13 @@
-// The HTTP API. One table in routes.cpp.
+// The HTTP API and the page. One table in routes.cpp.
 #pragma once
 
 #include <httplib.h>
 
-#include <cstddef>
-#include <string>
-
+#include "http/exchange.h"
 #include "http/problem.h"
 #include "http/serving_state.h"
 
 namespace beralih {
-
-struct RouteOptions {
-  size_t max_body_bytes = 0;
-  bool embedded_page = true;  ///< off where --web serves a directory
-};
 
 /// `state` must outlive the server.
 void add_routes(httplib::Server& server, const ServingState& state, const RouteOptions& options);

@@ -73,12 +73,10 @@ HttpServer::HttpServer(HttpOptions options, const ServingState& state)
     ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
   });
 
-  add_request_hooks(server, chosen.log_requests);
-  if (!chosen.web_directory.empty()) {
-    server.set_mount_point("/", chosen.web_directory);
-    server.set_file_extension_and_mimetype_mapping("mjs", "text/javascript");
-  }
-  add_routes(server, state, {chosen.max_body_bytes, chosen.web_directory.empty()});
+  add_request_hooks(server, chosen.log_requests, chosen.origins);
+  add_routes(
+      server, state,
+      {chosen.max_body_bytes, chosen.site ? chosen.site : StaticSite::embedded(), chosen.origins});
   // It also runs on our own 4xx and 5xx answers: those have their body already.
   server.set_error_handler([](const httplib::Request& request, httplib::Response& response) {
     if (response.body.empty()) {

@@ -6,7 +6,9 @@
 #include <string>
 
 #include "beralih/result.h"
+#include "http/origin.h"
 #include "http/serving_state.h"
+#include "http/static_site.h"
 
 namespace beralih {
 
@@ -14,8 +16,9 @@ struct HttpOptions {
   std::string host = "127.0.0.1";
   int port = 8080;  ///< 0: any free one
   size_t max_body_bytes = 20u << 20;
-  size_t connection_threads = 64;  ///< a connection holds one, also while it is idle
-  std::string web_directory;       ///< empty: the page that is compiled in
+  size_t connection_threads = 64;          ///< a connection holds one, also while it is idle
+  std::shared_ptr<const StaticSite> site;  ///< nullptr: the page that is compiled in
+  OriginLists origins;
   bool log_requests = true;
 };
 

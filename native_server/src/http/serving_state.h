@@ -3,9 +3,11 @@
 
 #include <memory>
 #include <mutex>
+#include <stop_token>
 #include <string>
 #include <utility>
 
+#include "beralih/result.h"
 #include "engine/classifier.h"
 
 namespace beralih {
@@ -24,9 +26,16 @@ class ServingState {
     return reason_;
   }
 
-  void publish(std::shared_ptr<Classifier> classifier) {
+  /// Milliseconds from the start of the process to publish().
+  double ready_after_ms() const {
+    const std::lock_guard lock(mutex_);
+    return ready_after_ms_;
+  }
+
+  void publish(std::shared_ptr<Classifier> classifier, double ready_after_ms) {
     const std::lock_guard lock(mutex_);
     classifier_ = std::move(classifier);
+    ready_after_ms_ = ready_after_ms;
     reason_.clear();
   }
 
@@ -39,7 +48,14 @@ class ServingState {
  private:
   mutable std::mutex mutex_;
   std::shared_ptr<Classifier> classifier_;
+  double ready_after_ms_ = 0;
   std::string reason_ = "the model is being loaded and checked";
 };
+
+/// Tries the golden cases after the first, which loading tried, one by one through the same queue
+/// as every request. The first that fails withdraws the classifier from `state` with the reason,
+/// and is returned. A full queue is waited for; a stop ends early without an error.
+Status check_remaining_golden(const std::shared_ptr<Classifier>& classifier, ServingState& state,
+                              const std::stop_token& stop);
 
 }  // namespace beralih

@@ -1,0 +1,120 @@
+#include "http/artifacts.h"
+
+#include <unistd.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "bundle/safetensors.h"
+
+namespace beralih {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+double round_to_thousandths(double value) { return std::round(value * 1000) / 1000; }
+
+ServerFacts server_facts(const EngineMetadata& engine) {
+  constexpr std::string_view kLibrary = "libtorch ";
+  ServerFacts facts;
+  facts.version = BERALIH_VERSION;
+  facts.libtorch =
+      engine.library.starts_with(kLibrary) ? engine.library.substr(kLibrary.size()) : "";
+  facts.device = engine.device;
+  facts.dtype = engine.dtype;
+  facts.threads = engine.threads;
+  facts.pid = ::getpid();
+  facts.started_at = rfc3339(process_started_at());
+  facts.uptime_s = process_age_ms() / 1000;
+  return facts;
+}
+
+void add_dtype(std::string& list, const std::string& dtype) {
+  if ((", " + list + ",").find(", " + dtype + ",") != std::string::npos) return;
+  list += (list.empty() ? "" : ", ") + dtype;
+}
+
+}  // namespace
+
+Result<ArtifactsReport> collect_artifacts(const Classifier& classifier, double ready_after_ms) {
+  const Bundle& bundle = classifier.bundle();
+  const EngineMetadata& engine = classifier.engine();
+  const StartRecord& start = classifier.start_record();
+  ArtifactsReport report;
+  report.server = server_facts(engine);
+  report.load = {start.bundle_ms,       engine.load.architecture_ms,
+                 engine.load.attach_ms, engine.load.warm_up_ms,
+                 start.golden_ms,       ready_after_ms};
+  report.memory = process_memory();
+
+  for (const BundleFile& file : bundle.contract().files) {
+    report.artifacts.push_back({file.role, file.path, file.bytes, file.sha256, {}, {}, {}});
+    if (file.role != "weights") continue;
+    const auto entries = parse_safetensors(bundle.files.at(file.path)->bytes(), file.path);
+    if (!entries) return entries.error();
+    std::string dtypes;
+    for (const SafetensorsEntry& entry : *entries) {
+      add_dtype(dtypes, entry.dtype);
+      const size_t elements = entry.bytes.size() / safetensors_element_size(entry.dtype);
+      report.layers.push_back(
+          {entry.name, entry.shape, entry.dtype, static_cast<int64_t>(elements)});
+    }
+    Artifact& weights = report.artifacts.back();
+    weights.dtype = dtypes;
+    weights.tensors = engine.load.tensors;
+    weights.parameters = engine.load.parameters;
+  }
+  return report;
+}
+
+std::string artifacts_json(const ArtifactsReport& report) {
+  const ServerFacts& server = report.server;
+  const LoadTimes& load = report.load;
+  Json json;
+  // clang-format off
+  json["server"] = {{"version",    server.version},
+                    {"libtorch",   server.libtorch},
+                    {"device",     server.device},
+                    {"dtype",      server.dtype},
+                    {"threads",    server.threads},
+                    {"pid",        server.pid},
+                    {"started_at", server.started_at},
+                    {"uptime_s",   round_to_thousandths(server.uptime_s)}};
+  json["load"] = {{"hashes",  round_to_thousandths(load.hashes)},
+                  {"program", round_to_thousandths(load.program)},
+                  {"attach",  round_to_thousandths(load.attach)},
+                  {"warm_up", round_to_thousandths(load.warm_up)},
+                  {"golden",  round_to_thousandths(load.golden)},
+                  {"total",   round_to_thousandths(load.total)}};
+  // clang-format on
+  json["artifacts"] = Json::array();
+  for (const Artifact& artifact : report.artifacts) {
+    Json row{
+        {"role",   artifact.role  },
+        {"path",   artifact.path  },
+        {"bytes",  artifact.bytes },
+        {"sha256", artifact.sha256}
+    };
+    if (artifact.dtype) row["dtype"] = *artifact.dtype;
+    if (artifact.tensors) row["tensors"] = *artifact.tensors;
+    if (artifact.parameters) row["parameters"] = *artifact.parameters;
+    json["artifacts"].push_back(std::move(row));
+  }
+  json["memory"] = {
+      {"rss_bytes",       report.memory.rss_bytes      },
+      {"anonymous_bytes", report.memory.anonymous_bytes}
+  };
+  json["layers"] = Json::array();
+  for (const Layer& layer : report.layers) {
+    json["layers"].push_back({
+        {"name",       layer.name      },
+        {"shape",      layer.shape     },
+        {"dtype",      layer.dtype     },
+        {"parameters", layer.parameters}
+    });
+  }
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace beralih

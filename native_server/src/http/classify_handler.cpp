@@ -1,0 +1,105 @@
+#include <algorithm>
+#include <cctype>
+#include <optional>
+#include <utility>
+
+#include "http/handlers.h"
+#include "http/request_log.h"
+#include "http/wire.h"
+
+namespace beralih {
+namespace {
+
+std::string media_type(const httplib::Request& request) {
+  std::string type = request.get_header_value("Content-Type");
+  type = type.substr(0, type.find(';'));
+  while (!type.empty() && std::isspace(static_cast<unsigned char>(type.back()))) type.pop_back();
+  std::transform(type.begin(), type.end(), type.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return type;
+}
+
+/// The image itself is recognised by its bytes; the type only has to say that the body is one.
+std::optional<Problem> refuse_content_type(const httplib::Request& request) {
+  const std::string type = media_type(request);
+  if (type.empty() || type.starts_with("image/") || type == "application/octet-stream")
+    return std::nullopt;
+  std::string detail =
+      "The body must be the image's bytes with a Content-Type of image/jpeg, image/png or "
+      "application/octet-stream, not " +
+      type.substr(0, 80);
+  if (type == "application/x-www-form-urlencoded") {
+    detail += ", which curl --data-binary sends by itself: add -H 'Content-Type: image/jpeg'";
+  } else if (type == "multipart/form-data") {
+    detail += ": send the file as the body, with curl --data-binary @FILE instead of -F";
+  }
+  return problem_for_status(415, detail);
+}
+
+std::optional<Problem> refuse_contract(const httplib::Request& request,
+                                       const VerifiedContract& ours) {
+  if (!request.has_header("Beralih-Contract")) return std::nullopt;
+  const std::string theirs = request.get_header_value("Beralih-Contract");
+  if (theirs == ours.preprocessing_hash) return std::nullopt;
+  Problem problem = problem_for(
+      {ErrorCode::kContractMismatch,
+       "The Beralih-Contract header names another preprocessing than this server's; compare "
+       "server_preprocessing with your own text to find the first field that differs"});
+  // clang-format off
+  problem.extensions = {
+      {"server_preprocessing_hash", ours.preprocessing_hash},
+      {"client_preprocessing_hash", theirs.substr(0, 128)},
+      {"server_preprocessing",      ours.preprocessing_text},
+  };
+  // clang-format on
+  return problem;
+}
+
+}  // namespace
+
+void handle_classify(const Exchange& exchange) {
+  const std::shared_ptr<Classifier> classifier = exchange.state.classifier();
+  size_t k = kDefaultTopK;
+  std::optional<Problem> refusal;
+  if (classifier == nullptr) {
+    refusal = problem_for_status(503, "The server is not ready: " + exchange.state.reason());
+  } else {
+    const VerifiedContract& identity = classifier->bundle().identity;
+    exchange.response.set_header("Beralih-Contract", identity.preprocessing_hash);
+    refusal = refuse_content_type(exchange.request);
+    if (!refusal) refusal = refuse_contract(exchange.request, identity);
+    const size_t classes = classifier->bundle().labels.size();
+    k = std::min(k, classes);
+    if (!refusal && exchange.request.has_param("k")) {
+      const auto parsed = parse_top_k(exchange.request.get_param_value("k"), classes);
+      if (parsed) {
+        k = *parsed;
+      } else {
+        refusal = problem_for(parsed.error());
+      }
+    }
+  }
+
+  const Body body = read_body(exchange, !refusal);
+  if (!refusal && body.too_large) {
+    refusal = problem_for_status(413, "The body is larger than this server's limit of " +
+                                          std::to_string(exchange.options.max_body_bytes) +
+                                          " bytes; send a smaller image");
+  } else if (!refusal && body.broken) {
+    refusal = problem_for_status(400, "The body ended early or is not framed as its headers say");
+  } else if (!refusal && body.bytes.empty()) {
+    refusal = problem_for_status(400, "The body is empty; send the image's bytes as the body");
+  }
+  if (refusal) return exchange.fail(*refusal);
+
+  const auto* data = reinterpret_cast<const uint8_t*>(body.bytes.data());
+  const auto answer = classifier->classify({data, body.bytes.size()}, k);
+  if (!answer) return exchange.fail(problem_for(answer.error()));
+  exchange.response.status = 200;
+  exchange.response.set_header("Cache-Control", "no-store");
+  exchange.response.set_header("Server-Timing", server_timing(answer->timings));
+  exchange.response.set_content(classification_json(*answer, *classifier, current_request_id()),
+                                kJson);
+}
+
+}  // namespace beralih

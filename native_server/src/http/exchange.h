@@ -1,0 +1,55 @@
+// One request and its answer, as the handlers see them.
+#pragma once
+
+#include <httplib.h>
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "http/negotiation.h"
+#include "http/origin.h"
+#include "http/problem.h"
+#include "http/serving_state.h"
+#include "http/static_site.h"
+
+namespace beralih {
+
+struct RouteOptions {
+  size_t max_body_bytes = 0;
+  std::shared_ptr<const StaticSite> site;
+  OriginLists origins;
+};
+
+inline constexpr const char* kJson = "application/json";
+
+struct Exchange {
+  const ServingState& state;
+  const RouteOptions& options;
+  const httplib::Request& request;
+  httplib::Response& response;
+  const httplib::ContentReader* reader;  ///< nullptr for methods without a body
+  httplib::Ranges ranges;                ///< the Range header
+
+  void fail(const Problem& problem) const;
+  void fail_not_ready() const;
+};
+
+struct Body {
+  std::string bytes;
+  bool too_large = false;
+  bool broken = false;  ///< it ended early, or its framing is wrong
+};
+
+/// Reads the request's body to its end, whatever becomes of it: what is left unread would be taken
+/// for the next request of the connection. `keep` false, or bytes above the limit, are dropped at
+/// once.
+Body read_body(const Exchange& exchange, bool keep);
+
+/// Answers 200, 206, 304 or 416 with a representation, without copying it. The other headers are
+/// the caller's.
+void send_representation(const Exchange& exchange, const Representation& representation,
+                         const std::string& content_type);
+
+}  // namespace beralih

@@ -1,0 +1,22 @@
+// The handlers of the route table in routes.cpp.
+#pragma once
+
+#include "http/exchange.h"
+
+namespace beralih {
+
+void handle_classify(const Exchange& exchange);
+void handle_contract(const Exchange& exchange);
+void handle_artifacts(const Exchange& exchange);
+void handle_live(const Exchange& exchange);
+void handle_ready(const Exchange& exchange);
+
+/// /bundle/PATH: what the page needs of the bundle.
+void handle_bundle(const Exchange& exchange);
+
+/// Answers from the page's files; false, with nothing done, if the path is none of theirs.
+bool handle_page(const Exchange& exchange);
+/// 404, as a page for who asks for one.
+void handle_unknown(const Exchange& exchange);
+
+}  // namespace beralih
