@@ -14,6 +14,9 @@ Installs what is missing (Debian 12), builds, prepares the model and starts the 
   --no-install      install nothing: name the packages that are missing, and stop
   --help            this text
 
+The server's own options pass through as variables, e.g. BERALIH_THREADS=4 BERALIH_MAX_QUEUE=64 ./run.sh;
+build/release/native_server/beralih serve --help lists them.
+
 Environment: BERALIH_PORT, BERALIH_HOST (defaults of the options), BERALIH_CACHE (downloads; default .cache),
 CMAKE_BUILD_PARALLEL_LEVEL (compilers at a time; default: as many as cores and memory allow).
 EOF
@@ -54,23 +57,30 @@ if [[ $model == */* || ! -f models/recipes/$model.bundle.sh ]]; then
 fi
 # shellcheck source=toolchains/setup.sh
 source toolchains/setup.sh
+# shellcheck source=toolchains/page.sh
+source toolchains/page.sh
 trap 'printf "\nInterrupted. ./run.sh continues where it stopped.\n" >&2; exit 130' INT
 
-# The server would say so too, but only after a build that may take minutes.
-reachable=$host
-case $host in 0.0.0.0 | '::' | localhost) reachable=127.0.0.1 ;; esac
+# The server would say so too, but only after a build that may take minutes. Other addresses may be another machine's.
+reachable=""
+case $host in
+  127.* | 0.0.0.0 | '::' | localhost) reachable=127.0.0.1 ;;
+  '::1') reachable=::1 ;;
+esac
 # shellcheck disable=SC2016  # the inner shell expands its own arguments
-if ((port > 0)) && timeout 1 bash -c 'exec 3<>"/dev/tcp/$1/$2"' _ "$reachable" "$port" 2>/dev/null; then
+if [[ $reachable ]] && ((port > 0)) && timeout 1 bash -c 'exec 3<>"/dev/tcp/$1/$2"' _ "$reachable" "$port" 2>/dev/null; then
   printf 'run.sh: port %s is taken: something answers on %s already. Stop it, or choose another: ./run.sh --port %s\n' \
     "$port" "$reachable" $((port < 65535 ? port + 1 : 8080)) >&2
   exit 1
 fi
 
-step_total=4
-install_packages "$may_install" build models
+step_total=6
+mapfile -t lists < <(page_lists)
+install_packages "$may_install" build models "${lists[@]}"
 build_release beralih
 prepare_bundle "$model"
+build_wasm beralih_wasm
+build_page
 step "starting the server"
 [[ $terminal ]] && printf '\n'
-((port == 0)) || printf '      http://%s:%s\n' "${reachable/127.0.0.1/localhost}" "$port"
-exec build/release/native_server/beralih serve --bundle "models/bundles/$model" --host "$host" --port "$port"
+exec build/release/native_server/beralih serve --bundle "models/bundles/$model" --host "$host" --port "$port" --web web/dist

@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 
-default_suites=(format core server python asan)
+default_suites=(format core server wasm_core wasm python web e2e asan)
 full_suites=("${default_suites[@]}")
 # Sanitizers that take longer than the default run allows join "full" as soon as CMakePresets.json has them.
 grep -qE '"name": *"tsan"' CMakePresets.json && full_suites+=(tsan)
@@ -48,6 +48,8 @@ mapfile -t suites < <(printf '%s\n' "${suites[@]}" | awk '!named[$0]++')
 
 # shellcheck source=toolchains/setup.sh
 source toolchains/setup.sh
+# shellcheck source=toolchains/page.sh
+source toolchains/page.sh
 reports=$PWD/build/reports
 trap 'printf "\nInterrupted.\n" >&2; exit 130' INT
 # A set-up that failed is a failure too, and the last line says so.
@@ -62,6 +64,16 @@ suite_server() { limited build/release/tests/beralih_server_tests -r junit -o "$
 suite_python() {
   limited /usr/bin/python3 -m pytest tests -q -p no:cacheprovider --junitxml="$reports/python.xml"
 }
+# Debian's Node, as users of the module may have it; the page's own may be newer.
+suite_wasm_core() {
+  limited node --no-experimental-fetch build/wasm/tests/beralih_core_tests.js -r junit -o "$reports/wasm_core.xml"
+}
+suite_wasm() {
+  limited node --test --test-reporter=junit --test-reporter-destination="$reports/wasm.xml" tests/wasm/*.test.mjs
+}
+in_page() { PATH="$node_bin:$PATH" limited npm --prefix web run "$@"; }
+suite_web() { in_page check && BERALIH_JUNIT="$reports/web.xml" in_page test; }
+suite_e2e() { BERALIH_JUNIT="$reports/e2e.xml" in_page test:e2e; }
 suite_asan() {
   UBSAN_OPTIONS=print_stacktrace=1 limited build/asan/tests/beralih_core_tests -r junit -o "$reports/asan.xml"
 }
@@ -78,10 +90,13 @@ run_suite() {
   logged "suite-$1" "suite_$1"
 }
 
-step_total=$((3 + ${#suites[@]}))
-install_packages "$may_install" build models test
+step_total=$((5 + ${#suites[@]}))
+mapfile -t lists < <(page_lists)
+install_packages "$may_install" build models test "${lists[@]}"
 build_release all
 prepare_bundle resnet34
+build_wasm all
+build_page
 
 export BERALIH_BIN=$PWD/build/release/native_server/beralih
 export BERALIH_BUNDLE=$PWD/models/bundles/resnet34

@@ -1,0 +1,26 @@
+import type { Content } from '../schema'
+import { failures } from './failures'
+import { lesson } from './lesson'
+import { name } from './name'
+import { workbench } from './workbench'
+
+const content: Content = {
+  ...name,
+  page: {
+    title: 'Moving to Production: The Deployment Mindset · EvoClass-AI002',
+    description:
+      'An interactive lesson: from a Jupyter notebook to a model service. One C++ core preprocesses your image in this page and on the server; compare the predictions, the tensor hashes and the latency.',
+    skip: 'Skip to the text',
+    clock: 'Run time',
+    languages: 'Language',
+    theme: 'Appearance',
+    light: 'Light',
+    dark: 'Dark',
+    licence:
+      'Beralih, Apache-2.0. ResNet-34 weights: the author of dlib, CC0. Samples: scikit-image (CC0), torchvision (BSD-3). Typefaces: Source Serif 4 and Source Code Pro (OFL).',
+  },
+  lesson,
+  ...workbench,
+  ...failures,
+}
+export default content

@@ -1,0 +1,38 @@
+import type { Content } from '../schema'
+
+export const lesson: Content['lesson'] = {
+  course: 'EvoClass-AI002',
+  lecture: 'Lecture 10',
+  heading: ['Moving to Production:', 'The Deployment Mindset'],
+  intro:
+    'This final module closes the gap between successful research—where we reach high accuracy in a notebook—and reliable execution. Deployment is the crucial process of turning a PyTorch model into a minimal, self-contained service that can deliver predictions to end users efficiently, with low latency and high availability.',
+  sectionTitle: '1. The Production Mindset Shift',
+  sectionText:
+    'The exploratory environment of a Jupyter notebook is stateful and fragile for production use. We have to refactor our code from exploratory scripts into structured, modular components that suit concurrent requests, resource optimisation and seamless integration into larger systems.',
+  principles: [
+    {
+      id: 'latency',
+      title: 'Low-Latency Inference:',
+      text: [
+        'Keeping prediction times consistently below a target threshold (for example, ',
+        { quantity: '50', unit: 'ms' },
+        ') is essential for real-time applications.',
+      ],
+    },
+    {
+      id: 'availability',
+      title: 'High Availability:',
+      text: ['Designing the service to be reliable, stateless and able to recover quickly from failure.'],
+    },
+    {
+      id: 'reproducibility',
+      title: 'Reproducibility:',
+      text: [
+        'Guaranteeing that the deployed model and environment (dependencies, weights, configuration) are exactly those of the validated research result.',
+      ],
+    },
+  ],
+  focusTitle: 'Focus: The Model Service',
+  focusText:
+    'Instead of deploying the whole training script, we deploy a minimal, self-contained service wrapper. This service only has to handle three tasks: loading the optimised model artifacts, applying the input preprocessing, and running the forward pass to return a prediction.',
+}

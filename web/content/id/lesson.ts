@@ -1,0 +1,38 @@
+import type { Content } from '../schema'
+
+export const lesson: Content['lesson'] = {
+  course: 'EvoClass-AI002',
+  lecture: 'Lecture 10',
+  heading: ['Beralih ke Produksi:', 'Pola Pikir Pengembangan'],
+  intro:
+    'Modul terakhir ini menghubungkan celah antara penelitian yang sukses—di mana kita mencapai akurasi tinggi dalam sebuah catatan—dan eksekusi yang andal. Pengembangan adalah proses krusial dalam mengubah model PyTorch menjadi layanan minimal, layanan mandiri yang mampu memberikan prediksi secara efisien kepada pengguna akhir dengan latensi rendah dan ketersediaan tinggi.',
+  sectionTitle: '1. Perubahan Pola Pikir Produksi',
+  sectionText:
+    'Lingkungan eksploratif dari catatan Jupyter bersifat berbasis status dan rapuh untuk penggunaan produksi. Kita harus merefaktor kode kita dari skrip eksploratif menjadi komponen terstruktur dan modular yang sesuai untuk permintaan bersamaan, optimasi sumber daya, serta integrasi mulus ke dalam sistem yang lebih besar.',
+  principles: [
+    {
+      id: 'latency',
+      title: 'Inferensi Latensi Rendah:',
+      text: [
+        'Mencapai waktu prediksi secara konsisten di bawah ambang batas target (misalnya, ',
+        { quantity: '50', unit: 'ms' },
+        '), sangat penting untuk aplikasi waktu nyata.',
+      ],
+    },
+    {
+      id: 'availability',
+      title: 'Ketersediaan Tinggi:',
+      text: ['Merancang layanan agar dapat diandalkan, tanpa status, dan mampu pulih dengan cepat dari kegagalan.'],
+    },
+    {
+      id: 'reproducibility',
+      title: 'Reproduktibilitas:',
+      text: [
+        'Menjamin bahwa model dan lingkungan yang diimplementasikan (dependensi, bobot, konfigurasi) persis sama dengan hasil penelitian yang telah divalidasi.',
+      ],
+    },
+  ],
+  focusTitle: 'Fokus: Layanan Model',
+  focusText:
+    'Alih-alih mengimplementasikan seluruh skrip pelatihan, kita mengimplementasikan pembungkus layanan minimal dan mandiri. Layanan ini hanya perlu menangani tiga tugas: memuat artefak model yang dioptimalkan, menerapkan pra-pemrosesan input, dan menjalankan proses maju untuk mengembalikan prediksi.',
+}

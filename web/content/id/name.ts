@@ -1,0 +1,3 @@
+import type { LanguageName } from '../schema'
+
+export const name: LanguageName = { language: 'id', short: 'ID', long: 'Bahasa Indonesia', isDefault: true }

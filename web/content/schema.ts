@@ -1,0 +1,149 @@
+// One schema for every language: a language that lacks a sentence does not compile.
+import type { PageFailureCode, ServerFailureCode } from '../src/lib/lesson/failures'
+
+/** Text with formulas in it; a quantity is typeset as MathML. */
+export type RichText = readonly (string | { quantity: string; unit: string })[]
+
+export interface Principle {
+  id: 'latency' | 'availability' | 'reproducibility'
+  title: string
+  text: RichText
+}
+
+/** What a message may mention; a sentence uses those that its failure carries. */
+export interface MessageFacts {
+  file: string
+  expected: string
+  received: string
+  origin: string
+  seconds: string
+  status: string
+  field: string
+  ours: string
+  theirs: string
+  detail: string
+}
+
+export interface Message {
+  title: string
+  text: (facts: MessageFacts) => string
+}
+
+export type StepName = 'preflight' | 'artifacts' | 'load' | 'input' | 'forward'
+export type StageName = 'network' | 'queue' | 'preprocess' | 'inference' | 'postprocess'
+
+export interface LanguageName {
+  /** BCP 47; also the name of the folder. */
+  language: string
+  /** How the language switch names it: short on the link, long for screen readers. */
+  short: string
+  long: string
+  /** The language at `/`; the others live at `/<language>/`. */
+  isDefault: boolean
+}
+
+export interface Content extends LanguageName {
+  page: { title: string; description: string; skip: string; clock: string; languages: string; theme: string; light: string; dark: string; licence: string }
+  lesson: {
+    course: string
+    lecture: string
+    heading: [string, string]
+    intro: string
+    sectionTitle: string
+    sectionText: string
+    principles: readonly Principle[]
+    focusTitle: string
+    focusText: string
+  }
+  evidence: {
+    unmeasured: string
+    latency: (milliseconds: string) => string
+    latencyPageOnly: (milliseconds: string) => string
+    latencyLink: string
+    aloneWorks: string
+    availabilityLink: string
+    tensorEqual: (digits: number) => string
+    tensorDiffers: (digits: number) => string
+    reproducibilityLink: string
+  }
+  tasks: { caption: string; task: string; page: string; server: string; when: string; load: string; preprocess: string; forward: string; once: string; each: string }
+  bench: {
+    label: string
+    inputTitle: string
+    samples: string
+    own: string
+    dropHint: string
+    chosen: (name: string, bytes: string) => string
+    run: string
+    stop: string
+    steps: Record<StepName, string>
+    terminalTitle: string
+    terminalName: string
+    terminalLog: string
+    ready: string
+    inspectorTitle: string
+    live: string
+    inspectorEmpty: string
+  }
+  state: {
+    idle: Message
+    checking: string
+    downloading: (file: string, received: string, total: string) => string
+    loading: string
+    preprocessing: string
+    predicting: string
+    doneBoth: Message
+    doneAlone: string
+    doneRefused: string
+  }
+  inspector: {
+    artifacts: string
+    property: string
+    page: string
+    server: string
+    same: string
+    isSame: string
+    isDifferent: string
+    contract: string
+    labels: string
+    model: string
+    file: string
+    bytes: string
+    preprocessingHash: string
+    load: string
+    warmUp: string
+    device: string
+    source: string
+    fromNetwork: string
+    fromKept: string
+    inputFigure: string
+    inputCaption: (original: string, crop: string, tensor: string) => string
+    originalAlt: string
+    cropAlt: string
+    original: string
+    crop: string
+    tensorCaption: string
+    hashesEqual: (digits: number) => string
+    hashesDiffer: (digits: number) => string
+    hashesAlone: string
+    topFive: string
+    className: string
+    bars: string
+    topFiveCaption: string
+    stagesFigure: string
+    stagesCaption: string
+    stage: string
+    serverMs: string
+    pageMs: string
+    stages: Record<StageName, string>
+    total: string
+    againstBudget: string
+    under: (milliseconds: string) => string
+    over: (milliseconds: string) => string
+    budget: string
+    stagesLabel: (server: string, page: string) => string
+  }
+  confirm: { title: string; text: (origin: string) => string; accept: string; decline: string }
+  pageFailures: Record<PageFailureCode, Message>
+  serverFailures: Record<ServerFailureCode, Message>
+}

@@ -1,0 +1,50 @@
+// What the page needs to know of contract.json; the core checks the whole of it.
+
+export interface BundleFile {
+  role: string
+  path: string
+  bytes: number
+  sha256: string
+}
+
+export interface ContractSummary {
+  name: string
+  version: string
+  inputName: string
+  classes: number
+  files: BundleFile[]
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
+
+function isBundleFile(value: unknown): value is BundleFile {
+  return (
+    isRecord(value) &&
+    typeof value.role === 'string' &&
+    typeof value.path === 'string' &&
+    Number.isSafeInteger(value.bytes) &&
+    typeof value.sha256 === 'string' &&
+    /^[0-9a-f]{64}$/.test(value.sha256)
+  )
+}
+
+/** Throws an Error that says what is missing. */
+export function summarizeContract(text: string): ContractSummary {
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch {
+    throw new Error('it is not JSON')
+  }
+  if (!isRecord(json) || json.schema !== 'beralih.contract/1') throw new Error('its schema is not beralih.contract/1')
+  const { name, version, input, output, files } = json
+  if (typeof name !== 'string' || typeof version !== 'string') throw new Error('name or version is missing')
+  if (!isRecord(input) || typeof input.name !== 'string') throw new Error('input.name is missing')
+  const shape = isRecord(output) && Array.isArray(output.shape) ? output.shape : []
+  const classes: unknown = shape.at(-1)
+  if (typeof classes !== 'number' || classes < 1) throw new Error('output.shape is missing')
+  if (!Array.isArray(files) || !files.every(isBundleFile)) throw new Error('files is not a list of path, bytes and sha256')
+  return { name, version, inputName: input.name, classes, files }
+}
+
+export const fileOfRole = (contract: ContractSummary, role: string) => contract.files.find((file) => file.role === role)

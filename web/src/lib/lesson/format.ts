@@ -1,0 +1,22 @@
+// Numbers in the page's language; terminal and hashes stay as machines print them.
+
+export interface Format {
+  whole: (value: number) => string
+  ms: (value: number) => string
+  probability: (value: number) => string
+  megabytes: (bytes: number) => string
+}
+
+export function formatFor(language: string): Format {
+  const digits = (least: number, most = least) =>
+    new Intl.NumberFormat(language, { minimumFractionDigits: least, maximumFractionDigits: most })
+  const whole = digits(0)
+  const one = digits(1)
+  const four = digits(4)
+  return {
+    whole: (value) => whole.format(value),
+    ms: (value) => one.format(value),
+    probability: (value) => four.format(value),
+    megabytes: (bytes) => one.format(bytes / 1e6),
+  }
+}

@@ -1,0 +1,70 @@
+// A failure and the content of one language make the sentences that the learner reads.
+import type { Content, MessageFacts } from '../../../content/schema'
+import type { FailureFacts } from './failures'
+import type { Format } from './format'
+import type { Run } from './run'
+
+export interface Notice {
+  tone: 'plain' | 'live' | 'over'
+  title: string
+  text: string
+}
+
+const unknown = '–'
+
+export function factsFor(facts: FailureFacts, format: Format): MessageFacts {
+  const count = (value: number | undefined) => (value === undefined ? unknown : format.whole(value))
+  return {
+    file: facts.file ?? unknown,
+    expected: count(facts.expected),
+    received: count(facts.received),
+    origin: facts.origin ?? unknown,
+    seconds: count(facts.seconds),
+    status: facts.status === undefined ? unknown : String(facts.status),
+    field: facts.field ?? unknown,
+    ours: facts.ours ?? unknown,
+    theirs: facts.theirs ?? unknown,
+    detail: facts.detail ?? unknown,
+  }
+}
+
+function progress(run: Run, { state }: Content, format: Format): string {
+  const { download, step } = run
+  if (step === 'artifacts' && download) {
+    return state.downloading(download.path, format.megabytes(download.received), format.megabytes(download.bytes))
+  }
+  switch (step) {
+    case 'load':
+      return state.loading
+    case 'input':
+      return state.preprocessing
+    case 'forward':
+      return state.predicting
+    default:
+      return state.checking
+  }
+}
+
+export function noticeFor(run: Run, content: Content, format: Format): Notice {
+  const { state, pageFailures, serverFailures, bench } = content
+  const idle = factsFor({}, format)
+  if (run.phase === 'idle') return { tone: 'plain', title: state.idle.title, text: state.idle.text(idle) }
+  if (run.phase === 'running') {
+    return { tone: 'live', title: run.step ? `${bench.steps[run.step]}.` : '', text: progress(run, content, format) }
+  }
+  if (run.failure) {
+    const { title, text } = pageFailures[run.failure.code]
+    return { tone: run.failure.code === 'stopped' ? 'plain' : 'over', title, text: text(factsFor(run.failure.facts, format)) }
+  }
+  if (run.serverFailure) {
+    const { code, facts } = run.serverFailure
+    const { title, text } = serverFailures[code]
+    const alone = code === 'absent' || code === 'declined' || code === 'mixed_content' || code === 'blocked' || code === 'address_invalid'
+    return {
+      tone: alone ? 'plain' : 'over',
+      title: `${alone ? state.doneAlone : state.doneRefused}. ${title}`,
+      text: text(factsFor(facts, format)),
+    }
+  }
+  return { tone: 'live', title: state.doneBoth.title, text: state.doneBoth.text(idle) }
+}

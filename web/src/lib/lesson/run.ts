@@ -1,0 +1,77 @@
+// What is known of a run so far: a pure function of its events.
+import type { FlowEvent, Step } from './events'
+import type { PageFailure, ServerFailure } from './failures'
+import { appendLine, lineFor, type Line } from './terminal'
+
+type Known<Kind extends FlowEvent['kind']> = Extract<FlowEvent, { kind: Kind }>
+
+export interface Run {
+  phase: 'idle' | 'running' | 'done' | 'failed'
+  /** ms from the press to the last event. */
+  elapsed: number
+  step: Step | null
+  stepMs: Partial<Record<Step, number>>
+  lines: readonly Line[]
+  download: { path: string; received: number; bytes: number } | null
+  contract: Known<'contract-read'> | null
+  artifacts: Readonly<Record<string, Known<'artifact-ready'>>>
+  session: Known<'session-ready'> | null
+  input: Known<'preprocessed'> | null
+  page: Known<'page-predicted'> | null
+  server: Known<'server-answered'> | null
+  serverFailure: ServerFailure | null
+  failure: PageFailure | null
+}
+
+export const idleRun: Run = {
+  phase: 'idle',
+  elapsed: 0,
+  step: null,
+  stepMs: {},
+  lines: [],
+  download: null,
+  contract: null,
+  artifacts: {},
+  session: null,
+  input: null,
+  page: null,
+  server: null,
+  serverFailure: null,
+  failure: null,
+}
+
+export const startedRun: Run = { ...idleRun, phase: 'running' }
+
+export function advance(run: Run, event: FlowEvent): Run {
+  const next: Run = { ...run, elapsed: event.at, lines: appendLine(run.lines, lineFor(event)) }
+  switch (event.kind) {
+    case 'step-started':
+      return { ...next, step: event.step }
+    case 'step-ended':
+      return { ...next, step: null, stepMs: { ...run.stepMs, [event.step]: event.ms } }
+    case 'contract-read':
+      return { ...next, contract: event }
+    case 'artifact-announced':
+      return { ...next, download: { path: event.path, received: 0, bytes: event.bytes } }
+    case 'artifact-progress':
+      return { ...next, download: { path: event.path, received: event.received, bytes: event.bytes } }
+    case 'artifact-ready':
+      return { ...next, download: null, artifacts: { ...run.artifacts, [event.role]: event } }
+    case 'session-ready':
+      return { ...next, session: event }
+    case 'preprocessed':
+      return { ...next, input: event }
+    case 'page-predicted':
+      return { ...next, page: event }
+    case 'server-answered':
+      return { ...next, server: event }
+    case 'server-failed':
+      return { ...next, serverFailure: event.failure }
+    case 'failed':
+      return { ...next, failure: event.failure }
+    case 'ended':
+      return { ...next, step: null, download: null, phase: run.failure ? 'failed' : 'done' }
+    default:
+      return next
+  }
+}

@@ -1,0 +1,85 @@
+// What the page asks of its worker, and what the worker answers. Types only: both sides are checked against them.
+import type { BundleFile } from '../api/contract'
+import type { FailureFacts, PageFailureCode } from '../lesson/failures'
+
+export interface CoreReady {
+  version: string
+  simd: boolean
+  bytes: number
+  ms: number
+}
+
+export interface ContractOpened {
+  sha256: string
+  preprocessingText: string
+  preprocessingHash: string
+}
+
+export interface ArtifactReady {
+  sha256: string
+  source: 'network' | 'kept'
+  /** Bytes that came over the network for it: 0 when it was kept. */
+  received: number
+  ms: number
+  /** Whether the next visit will find it. */
+  stored: boolean
+}
+
+export interface SessionReady {
+  createMs: number
+  warmUpMs: number
+  /** Of ONNX Runtime's own WebAssembly, uncompressed. */
+  runtimeBytes: number
+  threads: number
+  /** Made by an earlier run of this visit. */
+  reused: boolean
+}
+
+export interface Preprocessed {
+  format: string
+  width: number
+  height: number
+  shape: number[]
+  dtype: string
+  inputSha256: string
+  pixelsSha256: string
+  cropSha256: string
+  tensorSha256: string
+  crop: { width: number; height: number; rgb: Uint8Array }
+  timings: { decode: number; resize: number; normalize: number }
+}
+
+export interface PagePrediction {
+  predictions: { index: number; probability: number }[]
+  logitsSha256: string
+  inferenceMs: number
+  postprocessMs: number
+}
+
+export interface PipelineCalls {
+  start: { arguments: []; result: CoreReady }
+  openContract: { arguments: [text: string]; result: ContractOpened }
+  keepContract: { arguments: [key: string, text: string]; result: void }
+  keptContract: { arguments: [key: string]; result: string | null }
+  fetchArtifact: { arguments: [file: BundleFile, url: string]; result: ArtifactReady }
+  readSample: { arguments: [file: BundleFile, url: string]; result: Uint8Array<ArrayBuffer> }
+  readLabels: { arguments: [file: BundleFile]; result: string[] }
+  createSession: { arguments: [file: BundleFile, inputName: string]; result: SessionReady }
+  preprocess: { arguments: [name: string, bytes: Uint8Array<ArrayBuffer>]; result: Preprocessed }
+  predict: { arguments: [classes: number]; result: PagePrediction }
+  compare: { arguments: [ours: string, theirs: string]; result: { field: string; ours: string; theirs: string } | null }
+}
+export type CallName = keyof PipelineCalls
+export type Arguments<Name extends CallName> = PipelineCalls[Name]['arguments']
+export type ResultOf<Name extends CallName> = PipelineCalls[Name]['result']
+
+export interface Request {
+  id: number
+  name: CallName
+  arguments: unknown[]
+}
+
+export type Reply =
+  | { id: number; kind: 'progress'; received: number }
+  | { id: number; kind: 'result'; result: unknown }
+  | { id: number; kind: 'failure'; code: PageFailureCode; facts: FailureFacts }

@@ -1,0 +1,145 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Browser } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { bundle, choose, launch, notice, run, sound, startSite, tensorOf, terminal, topFive, visit, watchErrors, type Site } from './harness'
+
+interface Contract {
+  files: { role: string; path: string; bytes: number; sha256: string }[]
+  golden: { image: string; tensor_sha256: string; top5: { index: number; probability: number }[] }[]
+}
+const contract = JSON.parse(readFileSync(join(bundle, 'contract.json'), 'utf8')) as Contract
+const labels = readFileSync(join(bundle, 'labels.txt'), 'utf8').trimEnd().split('\n')
+const golden = (name: string) => {
+  const found = contract.golden.find(({ image }) => image.endsWith(name))
+  if (!found) throw new Error(`the bundle has no golden case ${name}`)
+  return found
+}
+
+let browser: Browser
+let site: Site
+beforeAll(async () => {
+  browser = await launch()
+  site = await startSite()
+})
+afterAll(async () => {
+  await browser.close()
+  await site.stop()
+})
+
+describe('the flow with a server', () => {
+  test('dog2.jpg, chosen from disk: a German shepherd on both sides, equal tensors, real terminal lines', async () => {
+    const page = await visit(browser, site.url)
+    const errors = watchErrors(page)
+    await choose(page, 'dog2.jpg', readFileSync(join(bundle, 'golden/dog2.jpg')))
+    expect(await run(page)).toBe('done')
+    expect(await notice(page).innerText()).toContain('Selesai.')
+
+    const [first] = await topFive(page)
+    expect(first?.[0]).toBe('German shepherd')
+    const [inPage, onServer] = [first?.[1], first?.[2]].map((shown) => Number(shown?.replace(',', '.')))
+    expect(onServer).toBeCloseTo(golden('dog2.jpg').top5[0]?.probability ?? 0, 3)
+    expect(Math.abs((inPage ?? 0) - (onServer ?? 1))).toBeLessThan(0.02)
+
+    expect(await tensorOf(page, 'page')).toBe(golden('dog2.jpg').tensor_sha256)
+    expect(await tensorOf(page, 'server')).toBe(golden('dog2.jpg').tensor_sha256)
+    expect(await page.locator('[data-evidence=reproducibility]').innerText()).toContain('64 dari 64 digit sama')
+
+    const lines = await terminal(page)
+    const model = contract.files.find(({ role }) => role === 'edge_model')
+    for (const part of ['preflight: ', 'GET /api/contract', '= server', `sha256 ${model?.sha256.slice(0, 8)} ok, downloaded, kept`, 'session created', 'POST ', '200 in ', 'forward ']) {
+      expect(lines).toContain(part)
+    }
+    expect(lines).not.toContain('Ready in')
+    expect(await page.locator('.clock time').innerText()).toMatch(/^00:\d\d$/)
+    sound(errors)
+    await page.context().close()
+  })
+
+  test('every sample: the tensor of the research side, and the same first class on both sides', async () => {
+    const page = await visit(browser, site.url)
+    for (const { image, tensor_sha256, top5 } of contract.golden) {
+      await page.locator(`input[value="${image}"]`).check({ force: true })
+      expect(await run(page)).toBe('done')
+      expect(await tensorOf(page, 'page')).toBe(tensor_sha256)
+      expect(await tensorOf(page, 'server')).toBe(tensor_sha256)
+      const [first] = await topFive(page)
+      expect(first?.[0]).toBe(labels[top5[0]?.index ?? -1]?.split(',')[0])
+    }
+    expect(await terminal(page)).toContain('session reused')
+    await page.context().close()
+  })
+
+  test('the next visit downloads 0 bytes of the model', async () => {
+    const page = await visit(browser, site.url)
+    expect(await run(page)).toBe('done')
+    const asked: string[] = []
+    page.on('request', (request) => asked.push(new URL(request.url()).pathname))
+    await page.reload()
+    await page.waitForFunction(() => document.querySelector('.seg [aria-pressed=true]'))
+    expect(await run(page)).toBe('done')
+    expect(asked.filter((path) => /edge\.onnx|labels\.txt/.test(path))).toEqual([])
+    expect(await terminal(page)).toMatch(/edge\.onnx.*kept, 0 B downloaded/)
+    expect(await page.locator('.side').innerText()).toContain('0 bita diunduh')
+    await page.context().close()
+  })
+
+  test('the size is announced before the download and shown while it runs', async () => {
+    const page = await visit(browser, site.url)
+    const seen = page.evaluate(
+      () =>
+        new Promise<string[]>((resolve) => {
+          const texts = new Set<string>()
+          const log = document.querySelector('[role=log]')
+          const look = new MutationObserver(() => {
+            const text = log?.textContent ?? ''
+            for (const line of text.match(/edge\.onnx {2}[^:]*?(announced|% of)/g) ?? []) texts.add(line)
+            if (text.includes('session created')) resolve([...texts])
+          })
+          if (log) look.observe(log, { childList: true, subtree: true, characterData: true })
+        }),
+    )
+    expect(await run(page)).toBe('done')
+    const lines = await seen
+    expect(lines[0]).toContain('22 410 868 B announced')
+    expect(lines.some((line) => line.endsWith('% of'))).toBe(true)
+    await page.context().close()
+  })
+
+  test('Stop ends the run, and the next press completes it', async () => {
+    const page = await visit(browser, site.url)
+    await page.route('**/edge.onnx', async (route) => {
+      await new Promise((resolve) => setTimeout(resolve, 1500))
+      await route.continue().catch(() => undefined)
+    })
+    await page.locator('#run button').click()
+    await page.waitForFunction(() => document.querySelector('[role=log]')?.textContent?.includes('announced'))
+    await page.locator('#run button').click()
+    await page.waitForFunction(() => document.querySelector('.notice')?.getAttribute('data-notice') === 'stopped')
+    await page.unroute('**/edge.onnx')
+    expect(await run(page)).toBe('done')
+    await page.context().close()
+  })
+
+  test('pasted and dropped images are taken', async () => {
+    const page = await visit(browser, site.url)
+    const bytes = [...readFileSync(join(bundle, 'golden/dog1.jpg'))]
+    for (const kind of ['paste', 'drop']) {
+      await page.evaluate(
+        ([kind, bytes]) => {
+          const data = new DataTransfer()
+          data.items.add(new File([new Uint8Array(bytes as number[])], `${kind}.jpg`, { type: 'image/jpeg' }))
+          const options = { bubbles: true, cancelable: true }
+          document.dispatchEvent(
+            kind === 'paste' ? new ClipboardEvent('paste', { ...options, clipboardData: data }) : new DragEvent('drop', { ...options, dataTransfer: data }),
+          )
+        },
+        [kind, bytes] as const,
+      )
+      expect(await page.locator('.drop .name').innerText()).toBe(`${kind}.jpg`)
+    }
+    expect(await run(page)).toBe('done')
+    expect((await topFive(page))[0]?.[0]).toContain('Pembroke')
+    await page.context().close()
+  })
+})

@@ -1,0 +1,64 @@
+import { createHash } from 'node:crypto'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { artifactKey, contractKey, obtain } from '../../src/lib/worker/artifacts'
+
+const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
+const content = new Uint8Array([1, 2, 3, 4, 5])
+const file = { role: 'edge_model', path: 'edge.onnx', bytes: 5, sha256: sha256(content) }
+const stored = new Map<string, Uint8Array<ArrayBuffer>>()
+const get = () => obtain(file, 'http://a/edge.onnx', sha256, () => undefined)
+const served = (bytes: Uint8Array<ArrayBuffer>, status = 200) => vi.fn(async () => new Response(bytes, { status }))
+
+beforeEach(() => {
+  stored.clear()
+  const cache = {
+    match: async (key: string) => (stored.has(key) ? new Response(stored.get(key)) : undefined),
+    put: async (key: string, response: Response) => void stored.set(key, new Uint8Array(await response.arrayBuffer())),
+    delete: async (key: string) => stored.delete(key),
+  }
+  vi.stubGlobal('caches', { open: async () => cache })
+})
+afterEach(() => vi.unstubAllGlobals())
+
+describe('artifacts', () => {
+  test('are kept under their SHA-256 and not downloaded again', async () => {
+    const fetch = served(content)
+    vi.stubGlobal('fetch', fetch)
+    expect((await get()).report).toMatchObject({ source: 'network', received: 5, stored: true })
+    expect([...stored.keys()]).toEqual([artifactKey(file.sha256)])
+    expect((await get()).report).toMatchObject({ source: 'kept', received: 0 })
+    expect(fetch).toHaveBeenCalledTimes(1)
+  })
+  test.each([
+    ['altered', new Uint8Array([1, 2, 3, 4, 6]), 'download_altered'],
+    ['cut', new Uint8Array([1, 2, 3]), 'download_cut'],
+    ['too long', new Uint8Array([1, 2, 3, 4, 5, 6]), 'download_altered'],
+  ])('%s are refused and not kept', async (_, bytes, code) => {
+    vi.stubGlobal('fetch', served(bytes))
+    await expect(get()).rejects.toMatchObject({ code })
+    expect(stored.size).toBe(0)
+  })
+  test('a refusal names the status', async () => {
+    vi.stubGlobal('fetch', served(content, 404))
+    await expect(get()).rejects.toMatchObject({ code: 'download_refused', facts: { status: 404, file: 'edge.onnx' } })
+  })
+  test('what was kept and has changed since is downloaded again', async () => {
+    stored.set(artifactKey(file.sha256), new Uint8Array([9, 9, 9, 9, 9]))
+    vi.stubGlobal('fetch', served(content))
+    expect((await get()).report.source).toBe('network')
+    expect(stored.get(artifactKey(file.sha256))).toEqual(content)
+  })
+  test('without storage the page downloads, and says that it keeps nothing', async () => {
+    vi.stubGlobal('caches', undefined)
+    vi.stubGlobal('fetch', served(content))
+    expect((await get()).report.stored).toBe(false)
+  })
+  test('full storage is no failure', async () => {
+    vi.stubGlobal('caches', { open: async () => ({ match: async () => undefined, put: async () => Promise.reject(new Error('quota')) }) })
+    vi.stubGlobal('fetch', served(content))
+    expect((await get()).report.stored).toBe(false)
+  })
+  test('contracts are kept by the page that they belong to', () => {
+    expect(contractKey('http://a/x/')).not.toBe(contractKey('http://a/y/'))
+  })
+})

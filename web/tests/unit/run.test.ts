@@ -1,0 +1,114 @@
+import { describe, expect, test } from 'vitest'
+import { loadContent } from '../../content'
+import { parseAnswer } from '../../src/lib/api/answer'
+import type { FlowEvent } from '../../src/lib/lesson/events'
+import { clock, compareTensors, equalDigits, pageStages, serverStages, topFive, totalOf } from '../../src/lib/lesson/figures'
+import { formatFor } from '../../src/lib/lesson/format'
+import { noticeFor } from '../../src/lib/lesson/messages'
+import { advance, startedRun } from '../../src/lib/lesson/run'
+import { appendLine, groupedBytes, lineFor } from '../../src/lib/lesson/terminal'
+import { answer } from './example'
+
+const hash = (digit: string) => digit.repeat(64)
+const preprocessed: FlowEvent = {
+  at: 900,
+  kind: 'preprocessed',
+  name: 'dog.jpg',
+  inputBytes: 10,
+  format: 'jpeg',
+  width: 600,
+  height: 400,
+  shape: [1, 3, 227, 227],
+  dtype: 'float32',
+  inputSha256: hash('1'),
+  pixelsSha256: hash('2'),
+  cropSha256: hash('3'),
+  tensorSha256: answer.tensor.sha256,
+  crop: { width: 1, height: 1, rgb: new Uint8Array(3) },
+  timings: { decode: 2, resize: 1, normalize: 0.5 },
+}
+const predicted: FlowEvent = {
+  at: 1200,
+  kind: 'page-predicted',
+  labels: Array.from({ length: 236 }, (_, index) => `class ${index}`),
+  prediction: {
+    predictions: [{ index: 235, probability: 0.97 }, { index: 225, probability: 0.01 }],
+    logitsSha256: hash('4'),
+    inferenceMs: 200,
+    postprocessMs: 1,
+  },
+}
+const answered: FlowEvent = { at: 1300, kind: 'server-answered', wallMs: 50, answer: parseAnswer(JSON.stringify(answer)) }
+const runOf = (...events: FlowEvent[]) => events.reduce(advance, startedRun)
+
+describe('terminal', () => {
+  const text = (event: FlowEvent) => lineFor(event)?.text
+  test('prints what the events say, and follows when they change', () => {
+    expect(text(preprocessed)).toBe('preprocess 600x400 -> 1x3x227x227 in 3.5 ms, tensor abababab')
+    expect(text({ ...preprocessed, width: 7, tensorSha256: hash('9') })).toContain('7x400 -> 1x3x227x227 in 3.5 ms, tensor 99999999')
+    expect(text(predicted)).toBe('forward 200.0 ms: class 235 0.9700')
+    expect(lineFor(answered)).toMatchObject({ who: 'server', text: expect.stringContaining('forward 40.0 ms (cpu): German shepherd 0.9800') })
+  })
+  test('a download announces its size and is one line until it ends', () => {
+    const base = { path: 'edge.onnx', bytes: 22_410_868 }
+    const announced: FlowEvent = { at: 1, kind: 'artifact-announced', ...base }
+    expect(text(announced)).toBe('GET edge.onnx  22 410 868 B announced')
+    const run = runOf(
+      announced,
+      { at: 2, kind: 'artifact-progress', ...base, received: 11_205_434 },
+      { at: 3, kind: 'artifact-ready', ...base, role: 'edge_model', sha256: hash('a'), source: 'kept', received: 0, ms: 5, stored: true },
+    )
+    expect(run.lines).toHaveLength(1)
+    expect(run.lines[0]).toMatchObject({ at: 3, text: expect.stringContaining('kept, 0 B downloaded') })
+    expect(run.download).toBeNull()
+  })
+  test('failures stand out and name the field that differs', () => {
+    const failure = { code: 'contract_mismatch' as const, facts: { status: 412, field: 'resize_filter', ours: 'bilinear', theirs: 'bicubic' } }
+    expect(lineFor({ at: 1, kind: 'server-failed', failure })).toMatchObject({
+      tone: 'over',
+      text: '412 contract_mismatch resize_filter: ours bilinear, theirs bicubic',
+    })
+  })
+  test('lines without a key are never replaced', () => {
+    const line = { at: 1, who: 'page' as const, text: 'x' }
+    expect(appendLine(appendLine([], line), line)).toHaveLength(2)
+    expect(groupedBytes(999)).toBe('999 B')
+  })
+})
+
+describe('run', () => {
+  const run = runOf({ at: 0, kind: 'step-started', step: 'input' }, preprocessed, { at: 950, kind: 'step-ended', step: 'input', ms: 41 }, predicted, answered, {
+    at: 1400,
+    kind: 'ended',
+  })
+  test('its figures are computed from its events', () => {
+    expect(run.phase).toBe('done')
+    expect(run.stepMs).toEqual({ input: 41 })
+    expect(pageStages(run)).toEqual({ preprocess: 3.5, inference: 200, postprocess: 1 })
+    expect(serverStages(run)).toEqual({ network: 3, queue: 0, preprocess: 6, inference: 40, postprocess: 0.5 })
+    expect(totalOf(serverStages(run) ?? {})).toBe(49.5)
+    expect(topFive(run)).toEqual([{ label: 'German shepherd', page: 0.97, server: 0.98 }])
+    expect(compareTensors(run)).toMatchObject({ equal: true, equalDigits: 64 })
+  })
+  test('a tensor that differs is told by its digits', () => {
+    const other = runOf({ ...preprocessed, tensorSha256: `b${answer.tensor.sha256.slice(1)}` }, answered)
+    expect(compareTensors(other)).toMatchObject({ equal: false, equalDigits: 63 })
+    expect(equalDigits('ab', 'ac')).toBe(1)
+  })
+  test('without a server the page’s own five are shown', () => {
+    expect(topFive(runOf(predicted))[1]).toEqual({ label: 'class 225', page: 0.01, server: null })
+    expect(serverStages(runOf(predicted))).toBeNull()
+  })
+  test('the notice speaks the language of the page', async () => {
+    const alone = runOf(predicted, { at: 1, kind: 'server-failed', failure: { code: 'absent', facts: { origin: 'http://a' } } }, { at: 2, kind: 'ended' })
+    const say = async (language: string) => noticeFor(alone, await loadContent(language), formatFor(language))
+    expect((await say('id')).title).toBe('Halaman memprediksi sendiri. Server tidak menjawab.')
+    expect((await say('en')).title).toBe('The page predicted alone. The server does not answer.')
+    expect(noticeFor(run, await loadContent('en'), formatFor('en'))).toMatchObject({ tone: 'live', title: 'Done.' })
+  })
+  test('numbers follow the language', () => {
+    expect(formatFor('id').ms(1234.56)).toBe('1.234,6')
+    expect(formatFor('en').ms(1234.56)).toBe('1,234.6')
+    expect(clock(61_900)).toBe('01:01')
+  })
+})

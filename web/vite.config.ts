@@ -1,0 +1,72 @@
+import { svelte } from '@sveltejs/vite-plugin-svelte'
+import { createReadStream, statSync } from 'node:fs'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { extname, join, normalize } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Plugin } from 'vite'
+import { defineConfig } from 'vitest/config'
+
+const repository = fileURLToPath(new URL('..', import.meta.url))
+const bundle = process.env.BERALIH_BUNDLE ?? join(repository, 'models/bundles/resnet34')
+/** Where the tests' JUnit report goes, if anywhere. */
+const junit = process.env.BERALIH_JUNIT
+const server = process.env.BERALIH_SERVER ?? 'http://127.0.0.1:8080'
+
+// As `beralih serve` sends them: what works in development works there.
+const headers = {
+  'Content-Security-Policy':
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' blob: data:; font-src 'self'; worker-src 'self' blob:; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+  'X-Content-Type-Options': 'nosniff',
+}
+
+const types: Record<string, string> = { '.json': 'application/json', '.jpg': 'image/jpeg', '.png': 'image/png', '.txt': 'text/plain' }
+
+/** The bundle's files under /bundle/, as `beralih serve` has them. */
+function serveBundle(request: IncomingMessage, response: ServerResponse, next: () => void) {
+  const path = normalize(decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname))
+  if (!path.startsWith('/bundle/')) return next()
+  const file = join(bundle, path.slice('/bundle/'.length))
+  const size = statSync(file, { throwIfNoEntry: false })?.size
+  if (size === undefined) {
+    response.writeHead(404).end()
+    return
+  }
+  response.writeHead(200, { ...headers, 'Content-Type': types[extname(file)] ?? 'application/octet-stream', 'Content-Length': size })
+  createReadStream(file).pipe(response)
+}
+
+const bundleFiles: Plugin = {
+  name: 'bundle-files',
+  configureServer: ({ middlewares }) => void middlewares.use(serveBundle),
+  configurePreviewServer: ({ middlewares }) => void middlewares.use(serveBundle),
+}
+
+export default defineConfig(({ isSsrBuild }) => ({
+  base: './', // any folder of any host
+  plugins: [svelte(), bundleFiles],
+  resolve: {
+    alias: [
+      { find: /^@beralih\/core\.wasm(?=\?|$)/, replacement: join(repository, 'build/wasm/wasm/beralih_core.wasm') },
+      { find: /^@beralih\/core$/, replacement: join(repository, 'wasm/index.mjs') },
+    ],
+  },
+  worker: { format: 'es' },
+  server: { fs: { allow: [repository] }, proxy: { '/api': server, '/v2': server } },
+  preview: { headers, proxy: { '/api': server, '/v2': server } },
+  build: {
+    target: 'es2023',
+    modulePreload: { polyfill: false },
+    assetsInlineLimit: 0,
+    reportCompressedSize: false,
+    copyPublicDir: !isSsrBuild,
+  },
+  test: {
+    include: [`tests/${process.env.BERALIH_SUITE ?? 'unit'}/**/*.test.ts`],
+    reporters: junit ? ['default', ['junit', { outputFile: junit }]] : ['default'],
+    fileParallelism: false, // the suites share two cores with a server and a browser
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+}))
