@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "cli/commands.h"
+#include "cli/usage.h"
 
 namespace {
 constexpr int kExitFailure = 1;
@@ -33,7 +34,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::Success& request) {  // --help, --version
     return app.exit(request);
   } catch (const CLI::ParseError& error) {
-    app.exit(error);
+    std::cerr << beralih::describe_usage_error(app, error, argc, argv) << '\n';
     return kExitUsage;
   } catch (const std::exception& error) {
     std::cerr << "beralih: " << error.what() << '\n';

@@ -4,6 +4,7 @@ import json
 import subprocess
 
 import numpy as np
+import pytest
 
 
 def run(binary, *arguments):
@@ -17,6 +18,18 @@ def test_predict_says_what_the_server_says(binary, bundle, server):
     mine, theirs = json.loads(result.stdout), server.classify(image.read_bytes()).json()
     for key in ("tensor", "logits", "predictions", "contract_hash", "preprocessing_hash", "image"):
         assert mine[key] == theirs[key], key
+    assert list(mine) == ["file", *theirs]
+    assert mine["file"] == str(image)
+
+
+@pytest.mark.parametrize("command", ["predict", "preprocess"])
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+def test_a_full_disk_is_one_sentence(binary, bundle, command, flags):
+    with open("/dev/full", "w") as full:
+        result = subprocess.run([binary, command, "--bundle", bundle, *flags, bundle / "golden" / "dog2.jpg"],
+                                stdout=full, stderr=subprocess.PIPE, text=True, timeout=120)
+    assert result.returncode == 1
+    assert result.stderr == "beralih: standard output cannot be written: No space left on device\n"
 
 
 def test_predict_prints_a_table_for_people(binary, bundle):
@@ -55,6 +68,13 @@ def test_preprocess_takes_a_spec_file(binary, bundle, tmp_path):
     by_spec = json.loads(run(binary, "preprocess", "--spec", spec, "--json", image).stdout)
     by_bundle = json.loads(run(binary, "preprocess", "--bundle", bundle, "--json", image).stdout)
     assert by_spec["tensor_sha256"] == by_bundle["tensor_sha256"] == contract["golden"][2]["tensor_sha256"]
+
+
+def test_a_whole_contract_is_no_spec(binary, bundle):
+    result = run(binary, "preprocess", "--spec", bundle / "contract.json", bundle / "golden" / "dog1.jpg")
+    assert result.returncode == 1
+    assert "this is a whole contract; use --bundle DIR" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
 
 
 def test_wrong_arguments_name_themselves(binary, bundle):

@@ -1,6 +1,10 @@
 """Bad input gets a clear 4xx and costs nothing; the server goes on serving."""
+import datetime
+import json
+import re
 import socket
 import struct
+import time
 import zlib
 
 import pytest
@@ -88,6 +92,43 @@ def test_a_body_that_never_ends_is_cut(server, bundle):
         answer = connection.recv(4096)
     assert b" 413 " in answer.split(b"\r\n")[0]
     assert server.classify(jpeg(bundle)).status == 200
+
+
+@pytest.mark.parametrize("length, status", [
+    (b"-1", 400), (b"5x", 400), (b"99999999999999999999999", 400), (b"999999999999999", 413)])
+@pytest.mark.parametrize("path", [b"/api/classify", b"/nothing"])
+def test_an_impossible_length_is_answered_at_once(server, path, length, status):
+    start = time.monotonic()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+        connection.sendall(b"POST " + path + b" HTTP/1.1\r\nHost: x\r\nContent-Length: " + length +
+                           b"\r\nContent-Type: image/jpeg\r\n\r\n")
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))  # until the server closes
+    assert time.monotonic() - start < 3
+    head, body = answer.split(b"\r\n\r\n")
+    assert f" {status} ".encode() in head.split(b"\r\n")[0]
+    assert b"\r\nConnection: close" in head
+    assert json.loads(body)["status"] == status
+
+
+def test_too_many_pixels_and_too_large_a_result_share_a_title(server):
+    problem = server.classify(png(1, 80_000_000)).json()
+    assert problem["title"] == "The image, or its resized form, is too large"
+
+
+def test_the_log_says_when_and_which_problem(server, bundle):
+    server.classify(jpeg(bundle), X_Request_ID="log-good")
+    server.classify(b"text", X_Request_ID="log-bad")
+    server.request("GET", "/nothing", X_Request_ID="log-nothing")
+    lines = {name: server.wait_for_log(rf"(?m)^ts=.* id={name}\b.*$", 5).group()
+             for name in ("log-good", "log-bad", "log-nothing")}
+    now = datetime.datetime.now(datetime.timezone.utc)
+    for line in lines.values():
+        stamp = re.match(r"ts=(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3})Z method=", line).group(1)
+        logged = datetime.datetime.fromisoformat(stamp + "+00:00")
+        assert abs((now - logged).total_seconds()) < 10
+    assert "problem=" not in lines["log-good"]
+    assert lines["log-bad"].endswith(" problem=unsupported_format")
+    assert lines["log-nothing"].endswith(" problem=not_found")
 
 
 def test_a_client_that_leaves_in_the_middle(server, bundle):

@@ -86,6 +86,14 @@ def test_top_k(server, bundle):
         assert answer.json()["status"] == 400
 
 
+@pytest.mark.parametrize("query, name", [("?top_k=3", "top_k"), ("?k=3&K=4", "K"), ("?a%22b", 'a"b')])
+def test_an_unknown_query_parameter_is_named(server, bundle, query, name):
+    answer = server.classify(golden_image(bundle, "dog2.jpg"), query)
+    assert answer.status == 400
+    assert f'"{name}"' in answer.json()["detail"]
+    assert "the only one is k" in answer.json()["detail"]
+
+
 def test_contract_and_its_etag(server, bundle):
     answer = server.request("GET", "/api/contract")
     stored = (bundle / "contract.json").read_bytes()

@@ -86,6 +86,41 @@ def test_no_bundle_at_all(binary, tmp_path):
     assert str(tmp_path / "nowhere") in refusal(binary, tmp_path / "nowhere")
 
 
+def contract_hash(bundle):
+    return hashlib.sha256((bundle / "contract.json").read_bytes()).hexdigest()
+
+
+def test_another_contract_than_the_expected_is_refused(binary, bundle):
+    other = "ab" * 32
+    last = refusal(binary, bundle, "--port", "0", "--expect-contract", other)
+    assert other in last and contract_hash(bundle) in last
+
+
+def test_the_expected_contract_is_served(binary, bundle, tmp_path):
+    expected = contract_hash(bundle).upper()
+    with Server(binary, bundle, "--expect-contract", expected, log=tmp_path / "log") as server:
+        server.wait_until_ready()
+
+
+def test_the_ready_line_names_the_model_and_counts_from_the_programs_begin(binary, bundle, tmp_path):
+    """A script that prepares for long and then execs the server is no part of the server's start."""
+    script = tmp_path / "slow-then-exec"
+    script.write_text(f'#!/bin/sh\nsleep 3\nexec {binary} "$@"\n')
+    script.chmod(0o755)
+    start = time.monotonic()
+    with Server(str(script), bundle, log=tmp_path / "log") as server:
+        server.wait_until_ready()
+        elapsed = time.monotonic() - start
+        line = server.wait_for_log(r"ready in ([\d.]+) s.*\n", 5)
+        load = server.request("GET", "/api/artifacts").json()["load"]
+    assert 0 < float(line.group(1)) <= elapsed - 3 + 0.01
+    assert abs(load["total"] / 1000 - float(line.group(1))) < 0.01
+    assert "process start" not in line.group()
+    contract = json.loads((bundle / "contract.json").read_text())
+    assert (f"model {contract['name']} {contract['version']}, contract {contract_hash(bundle)}"
+            in line.group())
+
+
 def test_a_taken_port(binary, bundle):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

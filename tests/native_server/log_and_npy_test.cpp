@@ -9,13 +9,14 @@ using namespace beralih;
 
 TEST_CASE("an access line is one line whatever the client sent", "[log]") {
   const std::string path = "/a b\n\x1b[31m\"" + std::string(1000, 'x');
-  const std::string line = format_access({"GET", path, 404, 1.234, 0, 10, "id"});
+  const std::string line = format_access({{}, "GET", path, 404, 1.234, 0, 10, "id", "not_found"});
   CHECK(line.find('\n') == line.size() - 1);
   CHECK(line.find('\x1b') == std::string::npos);
   CHECK(line.size() < 500);
-  CHECK(line.starts_with("method=GET path=/a%20b%0A%1B[31m%22xxx"));
-  CHECK(line.ends_with(" status=404 ms=1.23 bytes_in=0 bytes_out=10 id=id\n"));
-  CHECK(format_access({}).starts_with("method=- path=- "));
+  CHECK(line.starts_with("ts=1970-01-01T00:00:00.000Z method=GET path=/a%20b%0A%1B[31m%22xxx"));
+  CHECK(line.ends_with(" status=404 ms=1.23 bytes_in=0 bytes_out=10 id=id problem=not_found\n"));
+  CHECK(format_access({}).ends_with(
+      " method=- path=- status=0 ms=0.00 bytes_in=0 bytes_out=0 id=-\n"));
 }
 
 TEST_CASE(".npy headers are those of NumPy", "[npy]") {

@@ -158,5 +158,5 @@ TEST_CASE("times are written as RFC 3339", "[state]") {
   using namespace std::chrono;
   CHECK(rfc3339(system_clock::time_point(milliseconds(951782400007))) ==
         "2000-02-29T00:00:00.007Z");
-  CHECK(process_started_at() == process_started_at());
+  CHECK(program_started_at() == program_started_at());
 }

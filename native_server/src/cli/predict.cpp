@@ -61,10 +61,12 @@ void predict(const PredictFlags& flags) {
       std::cerr << "beralih: " << image << ": " << answer.error().message << '\n';
       failed = true;
     } else if (flags.json) {
-      std::fputs(classification_json(*answer, classifier, make_request_id()).c_str(), stdout);
+      std::fputs(classification_json(*answer, classifier, make_request_id(), image).c_str(),
+                 stdout);
     } else {
       print_table(image, *answer, classifier);
     }
+    flush_stdout();
   }
   if (failed) throw CLI::RuntimeError(1);
 }
@@ -88,7 +90,8 @@ void add_predict_command(CLI::App& app) {
   command->add_option("-k,--top-k", flags->top_k, "how many classes to print")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
-  command->add_flag("--json", flags->json, "one JSON object a line, as POST /api/classify answers");
+  command->add_flag("--json", flags->json,
+                    "one JSON object a line: the file, then what POST /api/classify answers");
   command->add_option("IMAGE", flags->images, "JPEG or PNG files")->required();
   command->callback([flags] { predict(*flags); });
 }

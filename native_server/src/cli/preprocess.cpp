@@ -30,15 +30,26 @@ struct PreprocessFlags {
   std::vector<std::string> images;
 };
 
+bool is_whole_contract(std::string_view text) {
+  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  return json.is_object() && json.contains("schema");
+}
+
 Result<PreprocessSpec> base_spec(const PreprocessFlags& flags) {
   if (!flags.preset_name.empty()) return preset(flags.preset_name);
   if (!flags.spec_file.empty()) {
     const auto file = MappedFile::open(flags.spec_file);
     if (!file) return file.error();
     const auto bytes = (*file)->bytes();
-    auto spec = parse_preprocess_spec({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-    if (!spec) return Error{spec.error().code, flags.spec_file + ": " + spec.error().message};
-    return spec;
+    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    auto spec = parse_preprocess_spec(text);
+    if (spec) return spec;
+    if (is_whole_contract(text)) {
+      return Error{ErrorCode::kInvalidArgument,
+                   flags.spec_file + ": this is a whole contract; use --bundle DIR with its " +
+                       "directory, or --spec with its \"preprocessing\" object alone"};
+    }
+    return Error{spec.error().code, flags.spec_file + ": " + spec.error().message};
   }
   const auto identity = read_contract(flags.bundle);
   if (!identity) return identity.error();
@@ -49,11 +60,8 @@ Result<PreprocessSpec> chosen_spec(const PreprocessFlags& flags) {
   auto spec = base_spec(flags);
   if (!spec) return spec.error();
   for (const std::string& setting : flags.settings) {
-    const size_t equals = setting.find('=');
-    if (equals == std::string::npos) {
-      return Error{ErrorCode::kInvalidArgument, "--set wants knob=value, not \"" + setting + "\""};
-    }
     const std::string_view text = setting;
+    const size_t equals = text.find('=');
     if (auto set = set_knob(*spec, text.substr(0, equals), text.substr(equals + 1)); !set)
       return set.error();
   }
@@ -65,7 +73,7 @@ double rounded(double milliseconds) { return std::round(milliseconds * 1000) / 1
 
 void print_json(const Json& json) {
   std::fputs((json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n").c_str(), stdout);
-  std::fflush(stdout);  // a reader on a pipe follows along
+  flush_stdout();
 }
 
 Json describe(const std::string& image, const PreprocessResult& result,
@@ -118,6 +126,7 @@ Status preprocess_one(const std::string& image, const PreprocessSpec& spec,
     print_json(json);
   } else {
     print_text(json);
+    flush_stdout();
   }
   return Ok{};
 }
@@ -163,6 +172,12 @@ void add_preprocess_command(CLI::App& app) {
   command
       ->add_option("--set", flags->settings,
                    "knob=value, changes one knob; may be given several times")
+      ->check(CLI::Validator(
+          [](const std::string& text) {
+            return text.find('=') == std::string::npos ? "wants knob=value, not \"" + text + "\""
+                                                       : std::string();
+          },
+          "KNOB=VALUE"))
       ->allow_extra_args(false);
   command->add_option("--max-pixels", flags->max_pixels, "most pixels of an image")
       ->envname("BERALIH_MAX_PIXELS")

@@ -2,6 +2,9 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <iostream>
 #include <string>
 
@@ -13,6 +16,13 @@ namespace beralih {
 [[noreturn]] inline void fail_command(const Error& error) {
   std::cerr << "beralih: " << error.message << '\n';
   throw CLI::RuntimeError(1);
+}
+
+/// After each printed answer: a reader on a pipe follows along, and a full disk ends the command.
+inline void flush_stdout() {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return;
+  fail_command(
+      {ErrorCode::kIo, std::string("standard output cannot be written: ") + std::strerror(errno)});
 }
 
 }  // namespace beralih

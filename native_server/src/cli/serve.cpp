@@ -5,6 +5,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -31,7 +33,8 @@ namespace {
 struct ServeFlags {
   std::string bundle = kDefaultBundle;
   HttpOptions http;
-  std::string web_directory;  ///< empty: the page that is compiled in
+  std::string expected_contract;  ///< empty: whichever the bundle has
+  std::string web_directory;      ///< empty: the page that is compiled in
   ClassifierOptions classifier;
   EngineOptions engine;
   bool quiet = false;
@@ -79,19 +82,31 @@ class StopEvents {
   int event_fd_ = -1;
 };
 
-std::string ready_line(const Classifier& classifier, double linked_ms, double total_ms) {
+std::string ready_line(const Classifier& classifier, double total_ms) {
   const StartRecord& start = classifier.start_record();
   const EngineMetadata& engine = classifier.engine();
-  char text[512];
+  const VerifiedContract& identity = classifier.bundle().identity;
+  char times[256];
   std::snprintf(
-      text, sizeof text,
-      "ready in %.2f s (process start %.0f ms, bundle checked %.0f ms, engine %.0f ms: library and "
-      "program %.0f, "
-      "weights attached %.1f, warm-up %.0f; golden case %.0f ms); %s %s, %d threads, %s\n",
-      total_ms / 1000, linked_ms, start.bundle_ms, start.engine_ms, engine.load.architecture_ms,
-      engine.load.attach_ms, engine.load.warm_up_ms, start.golden_ms, engine.device.c_str(),
-      engine.dtype.c_str(), engine.threads, engine.library.c_str());
-  return text;
+      times, sizeof times,
+      "ready in %.2f s (bundle checked %.0f ms, engine %.0f ms: library and program %.0f, weights "
+      "attached %.1f, warm-up %.0f; golden case %.0f ms)",
+      total_ms / 1000, start.bundle_ms, start.engine_ms, engine.load.architecture_ms,
+      engine.load.attach_ms, engine.load.warm_up_ms, start.golden_ms);
+  return std::string(times) + "; model " + identity.contract.name + " " +
+         identity.contract.version + ", contract " + identity.contract_hash + "; " + engine.device +
+         " " + engine.dtype + ", " + std::to_string(engine.threads) + " threads, " +
+         engine.library + "\n";
+}
+
+/// Errors: kInvalidBundle if the flag names another contract than the bundle's.
+Status check_expected_contract(const ServeFlags& flags, const Bundle& bundle) {
+  const std::string& found = bundle.identity.contract_hash;
+  if (flags.expected_contract.empty() || flags.expected_contract == found) return Ok{};
+  return Error{ErrorCode::kInvalidBundle,
+               bundle.directory.string() + ": its contract is " + found +
+                   ", but --expect-contract asks for " + flags.expected_contract +
+                   "; serve the bundle of that contract, or change the expectation"};
 }
 
 /// After ready: the golden cases that the start did not wait for.
@@ -116,7 +131,6 @@ std::shared_ptr<const StaticSite> index_page(const std::string& directory) {
 }
 
 void serve(const ServeFlags& flags) {
-  const double linked_ms = process_age_ms();
   StopEvents stop_events;
   ServingState state;
   HttpOptions http = flags.http;
@@ -133,7 +147,12 @@ void serve(const ServeFlags& flags) {
       // make_engine.
       const std::jthread linking([] { (void)load_engine_module(); });
       return Classifier::load(
-          flags.bundle, [&](const Bundle& bundle) { return make_engine(bundle, flags.engine); },
+          flags.bundle,
+          [&](const Bundle& bundle) -> Result<std::unique_ptr<InferenceEngine>> {
+            if (auto expected = check_expected_contract(flags, bundle); !expected)
+              return expected.error();
+            return make_engine(bundle, flags.engine);
+          },
           flags.classifier);
     }();
     if (!loaded) {
@@ -142,9 +161,9 @@ void serve(const ServeFlags& flags) {
       return;
     }
     classifier = *std::move(loaded);
-    const double ready_after_ms = process_age_ms();
+    const double ready_after_ms = program_age_ms();
     state.publish(classifier, ready_after_ms);
-    write_log_line(ready_line(*classifier, linked_ms, ready_after_ms));
+    write_log_line(ready_line(*classifier, ready_after_ms));
     check_golden_cases(classifier, state, stop);
   });
 
@@ -156,6 +175,22 @@ void serve(const ServeFlags& flags) {
   if (load_error) fail_command(*load_error);
   classifier->shutdown();
   write_log_line("stopped: everything accepted was answered\n");
+}
+
+/// The SHA-256 of a contract.json, made lower case.
+CLI::Validator contract_hash() {
+  return {[](std::string& text) {
+            constexpr size_t kDigits = 64;
+            const bool digits = std::all_of(text.begin(), text.end(),
+                                            [](unsigned char c) { return std::isxdigit(c) != 0; });
+            if (!digits || text.size() != kDigits) {
+              return "wants the 64 hexadecimal digits of a contract's SHA-256, not \"" +
+                     text.substr(0, 80) + "\"";
+            }
+            text = CLI::detail::to_lower(text);
+            return std::string();
+          },
+          "HEX"};
 }
 
 /// A list of origins as a repeatable flag, and as a comma-separated variable.
@@ -184,6 +219,11 @@ void add_serve_command(CLI::App& app) {
   command->add_option("--bundle", flags->bundle, "directory of the bundle")
       ->envname("BERALIH_BUNDLE")
       ->capture_default_str();
+  command
+      ->add_option("--expect-contract", flags->expected_contract,
+                   "SHA-256 that contract.json must have; any other bundle is refused")
+      ->envname("BERALIH_EXPECT_CONTRACT")
+      ->transform(contract_hash());
   command->add_option("--host", flags->http.host, "address to listen on")
       ->envname("BERALIH_HOST")
       ->capture_default_str();

@@ -25,8 +25,8 @@ ServerFacts server_facts(const EngineMetadata& engine) {
   facts.dtype = engine.dtype;
   facts.threads = engine.threads;
   facts.pid = ::getpid();
-  facts.started_at = rfc3339(process_started_at());
-  facts.uptime_s = process_age_ms() / 1000;
+  facts.started_at = rfc3339(program_started_at());
+  facts.uptime_s = program_age_ms() / 1000;
   return facts;
 }
 

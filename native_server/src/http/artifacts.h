@@ -20,7 +20,7 @@ struct ServerFacts {
   std::string dtype;       ///< what it computes in: "fp32", "bf16"
   int threads = 0;         ///< of the network
   int64_t pid = 0;         ///< process id
-  std::string started_at;  ///< when the kernel started the process, RFC 3339 in UTC
+  std::string started_at;  ///< when the program began, RFC 3339 in UTC
   double uptime_s = 0;     ///< seconds since then
 };
 
@@ -31,7 +31,7 @@ struct LoadTimes {
   double attach = 0;   ///< parsing the weights' header and attaching every tensor
   double warm_up = 0;  ///< the first runs, on zeros
   double golden = 0;   ///< the golden case that must come out before the server is ready
-  double total = 0;  ///< from the start of the process until ready; more than the sum of the above
+  double total = 0;  ///< from the start of the program until ready; more than the sum of the above
 };
 
 struct Artifact {

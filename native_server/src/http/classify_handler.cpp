@@ -55,6 +55,18 @@ std::optional<Problem> refuse_contract(const httplib::Request& request,
   return problem;
 }
 
+/// A parameter that is misspelt would otherwise be ignored without a word.
+std::optional<Problem> refuse_parameters(const httplib::Request& request) {
+  constexpr size_t kMostEchoed = 80;
+  for (const auto& [name, value] : request.params) {
+    if (name == "k") continue;
+    return problem_for({ErrorCode::kInvalidArgument,
+                        "There is no query parameter \"" + name.substr(0, kMostEchoed) +
+                            "\"; the only one is k, the number of predictions"});
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 void handle_classify(const Exchange& exchange) {
@@ -68,6 +80,7 @@ void handle_classify(const Exchange& exchange) {
     exchange.response.set_header("Beralih-Contract", identity.preprocessing_hash);
     refusal = refuse_content_type(exchange.request);
     if (!refusal) refusal = refuse_contract(exchange.request, identity);
+    if (!refusal) refusal = refuse_parameters(exchange.request);
     const size_t classes = classifier->bundle().labels.size();
     k = std::min(k, classes);
     if (!refusal && exchange.request.has_param("k")) {

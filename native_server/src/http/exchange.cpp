@@ -1,6 +1,8 @@
 #include "http/exchange.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <utility>
 
 #include "http/routes.h"
 
@@ -25,6 +27,40 @@ void Exchange::fail_not_ready() const {
   const std::string start =
       request.path.starts_with("/v2") ? "not ready: " : "The server is not ready: ";
   fail(problem_for_status(503, start + state.reason()));
+}
+
+void Exchange::fail_and_close(const Problem& problem) const {
+  fail(problem);
+  response.set_header("Connection", "close");
+  // httplib closes a connection by itself only at the client's wish, or where a provider fails:
+  // this one does when everything is sent.
+  const std::string body = std::exchange(response.body, {});
+  const std::string content_type = response.get_header_value("Content-Type");
+  response.headers.erase("Content-Type");
+  response.set_content_provider(body.size(), content_type,
+                                [body](size_t at, size_t length, httplib::DataSink& sink) {
+                                  sink.write(body.data() + at, length);
+                                  return false;
+                                });
+}
+
+std::optional<Problem> refuse_length(const Exchange& exchange) {
+  constexpr size_t kMostDigits = 18;  // fits 64 bits
+  constexpr size_t kFarAbove = 16;    // times the limit; less is read, so that the answer arrives
+  if (exchange.reader == nullptr || !exchange.request.has_header("Content-Length"))
+    return std::nullopt;
+  const std::string length = exchange.request.get_header_value("Content-Length");
+  const bool number = !length.empty() && length.size() <= kMostDigits &&
+                      length.find_first_not_of("0123456789") == std::string::npos;
+  if (!number) {
+    return problem_for_status(400, "The Content-Length \"" + length.substr(0, kMostDigits + 2) +
+                                       "\" is not a length that a body can have");
+  }
+  if (std::strtoull(length.c_str(), nullptr, 10) / kFarAbove <= exchange.options.max_body_bytes)
+    return std::nullopt;
+  return problem_for_status(413, "The body is larger than this server's limit of " +
+                                     std::to_string(exchange.options.max_body_bytes) +
+                                     " bytes; send a smaller image");
 }
 
 Body read_body(const Exchange& exchange, bool keep) {

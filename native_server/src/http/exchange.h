@@ -34,6 +34,8 @@ struct Exchange {
 
   void fail(const Problem& problem) const;
   void fail_not_ready() const;
+  /// Ends the connection behind the answer.
+  void fail_and_close(const Problem& problem) const;
 };
 
 struct Body {
@@ -41,6 +43,10 @@ struct Body {
   bool too_large = false;
   bool broken = false;  ///< it ended early, or its framing is wrong
 };
+
+/// A body whose announced length nobody can mean: not a number (400), or so far above the limit
+/// that reading on until its end would be a waste (413). It is left unread: close the connection.
+std::optional<Problem> refuse_length(const Exchange& exchange);
 
 /// Reads the request's body to its end, whatever becomes of it: what is left unread would be taken
 /// for the next request of the connection. `keep` false, or bytes above the limit, are dropped at

@@ -21,7 +21,7 @@ constexpr ErrorRow kErrors[] = {
     {ErrorCode::kInvalidArgument,   400, "The request makes no sense"},
     {ErrorCode::kUnsupportedFormat, 415, "Not an image that this server reads"},
     {ErrorCode::kCorruptImage,      422, "The image is damaged"},
-    {ErrorCode::kImageTooLarge,     413, "The image has too many pixels"},
+    {ErrorCode::kImageTooLarge,     413, "The image, or its resized form, is too large"},
     {ErrorCode::kInvalidContract,   500, "The server's contract is invalid"},
     {ErrorCode::kInvalidBundle,     500, "The server's bundle is invalid"},
     {ErrorCode::kContractMismatch,  412, "The client preprocesses under another contract"},

@@ -14,6 +14,7 @@ using Clock = std::chrono::steady_clock;
 
 struct RequestContext {
   std::string id;
+  std::string problem;  ///< the code of the one that was answered
   Clock::time_point start;
 };
 
@@ -21,7 +22,7 @@ thread_local RequestContext context;
 
 /// A request whose first line could not be read never reaches the routing hook.
 RequestContext& ensure_context() {
-  if (context.id.empty()) context = {make_request_id(), Clock::now()};
+  if (context.id.empty()) context = {make_request_id(), {}, Clock::now()};
   return context;
 }
 
@@ -38,6 +39,7 @@ void log_request(const httplib::Request& request, const httplib::Response& respo
       std::chrono::duration<double, std::milli>(Clock::now() - context.start).count();
   const std::string length = request.get_header_value("Content-Length");
   AccessRecord record;
+  record.time = std::chrono::system_clock::now();
   record.method = request.method;
   record.path = request.path;
   record.status = response.status;
@@ -46,6 +48,7 @@ void log_request(const httplib::Request& request, const httplib::Response& respo
       length.empty() ? request.body.size() : std::strtoull(length.c_str(), nullptr, 10);
   record.response_bytes = response_bytes(request, response);
   record.request_id = context.id;
+  record.problem = context.problem;
   write_log_line(format_access(record));
 }
 
@@ -53,9 +56,11 @@ void log_request(const httplib::Request& request, const httplib::Response& respo
 
 const std::string& current_request_id() { return ensure_context().id; }
 
+void note_problem(const std::string& code) { ensure_context().problem = code; }
+
 void add_request_hooks(httplib::Server& server, bool log_requests, const OriginLists& origins) {
   server.set_pre_routing_handler([](const httplib::Request& request, httplib::Response&) {
-    context = {accept_request_id(request.get_header_value("X-Request-ID")), Clock::now()};
+    context = {accept_request_id(request.get_header_value("X-Request-ID")), {}, Clock::now()};
     return httplib::Server::HandlerResponse::Unhandled;
   });
   server.set_post_routing_handler(
@@ -67,7 +72,7 @@ void add_request_hooks(httplib::Server& server, bool log_requests, const OriginL
       [log_requests](const httplib::Request& request, const httplib::Response& response) {
         ensure_context();
         if (log_requests) log_request(request, response);
-        context.id.clear();
+        context = {};
       });
 }
 

@@ -15,4 +15,7 @@ void add_request_hooks(httplib::Server& server, bool log_requests, const OriginL
 /// The id of the request that this thread handles.
 const std::string& current_request_id();
 
+/// Names the problem that this thread's request was answered with, for its line in the log.
+void note_problem(const std::string& code);
+
 }  // namespace beralih

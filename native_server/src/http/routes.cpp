@@ -35,6 +35,7 @@ bool is_at(const Route& route, std::string_view path) {
 void dispatch(const Exchange& exchange) {
   const httplib::Request& request = exchange.request;
   if (answer_preflight(request, exchange.response, exchange.options.origins)) return;
+  if (const auto refusal = refuse_length(exchange)) return exchange.fail_and_close(*refusal);
   const std::string_view method =
       request.method == "HEAD" ? "GET" : std::string_view(request.method);
   std::string allowed;
@@ -63,6 +64,7 @@ httplib::Ranges take_ranges(const httplib::Request& request) {
 
 void answer_problem(const httplib::Request& request, httplib::Response& response,
                     const Problem& problem) {
+  note_problem(problem.code);
   response.status = problem.status;
   if (const int seconds = retry_after_seconds(problem.status); seconds > 0) {
     response.set_header("Retry-After", std::to_string(seconds));

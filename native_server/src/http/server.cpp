@@ -79,7 +79,7 @@ HttpServer::HttpServer(HttpOptions options, const ServingState& state)
       {chosen.max_body_bytes, chosen.site ? chosen.site : StaticSite::embedded(), chosen.origins});
   // It also runs on our own 4xx and 5xx answers: those have their body already.
   server.set_error_handler([](const httplib::Request& request, httplib::Response& response) {
-    if (response.body.empty()) {
+    if (response.body.empty() && !response.content_provider_) {
       answer_problem(request, response,
                      problem_for_status(response.status, describe_status(response.status)));
     }

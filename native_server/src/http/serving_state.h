@@ -26,7 +26,7 @@ class ServingState {
     return reason_;
   }
 
-  /// Milliseconds from the start of the process to publish().
+  /// Milliseconds from the start of the program to publish().
   double ready_after_ms() const {
     const std::lock_guard lock(mutex_);
     return ready_after_ms_;

@@ -40,9 +40,10 @@ double round_to_microseconds(double milliseconds) { return std::round(millisecon
 }  // namespace
 
 std::string classification_json(const Classification& answer, const Classifier& classifier,
-                                std::string_view request_id) {
+                                std::string_view request_id, std::string_view file) {
   const VerifiedContract& identity = classifier.bundle().identity;
   Json json;
+  if (!file.empty()) json["file"] = file;
   json["model"] = {
       {"name",    identity.contract.name   },
       {"version", identity.contract.version}

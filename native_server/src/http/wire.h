@@ -12,9 +12,10 @@ namespace beralih {
 
 inline constexpr size_t kDefaultTopK = 5;
 
-/// The 200 body of POST /api/classify, one line.
+/// The 200 body of POST /api/classify, one line. `file`, unless empty, is its first member: one
+/// command may classify many.
 std::string classification_json(const Classification& answer, const Classifier& classifier,
-                                std::string_view request_id);
+                                std::string_view request_id, std::string_view file = {});
 
 /// The Server-Timing header's value.
 std::string server_timing(const StageTimings& timings);

@@ -5,6 +5,8 @@
 #include <array>
 #include <cstdio>
 
+#include "telemetry/process.h"
+
 namespace beralih {
 namespace {
 
@@ -33,8 +35,10 @@ std::string format_access(const AccessRecord& record) {
   std::array<char, 160> numbers{};
   std::snprintf(numbers.data(), numbers.size(), " status=%d ms=%.2f bytes_in=%zu bytes_out=%zu",
                 record.status, record.milliseconds, record.request_bytes, record.response_bytes);
-  return "method=" + escape(record.method) + " path=" + escape(record.path) + numbers.data() +
-         " id=" + escape(record.request_id) + "\n";
+  const std::string problem = record.problem.empty() ? "" : " problem=" + escape(record.problem);
+  return "ts=" + rfc3339(record.time) + " method=" + escape(record.method) +
+         " path=" + escape(record.path) + numbers.data() + " id=" + escape(record.request_id) +
+         problem + "\n";
 }
 
 void write_log_line(std::string_view line) {

@@ -1,6 +1,7 @@
 // One line per request on stderr. Never the content of an image.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -8,6 +9,7 @@
 namespace beralih {
 
 struct AccessRecord {
+  std::chrono::system_clock::time_point time;
   std::string_view method;
   std::string_view path;
   int status = 0;
@@ -15,6 +17,7 @@ struct AccessRecord {
   size_t request_bytes = 0;
   size_t response_bytes = 0;
   std::string_view request_id;
+  std::string_view problem;  ///< the code of the problem that was answered; empty: none
 };
 
 /// The line with its newline. What came from the client cannot break out of it: control characters,

@@ -1,41 +1,28 @@
 #include "telemetry/process.h"
 
 #include <time.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <cstdio>
 #include <fstream>
-#include <iterator>
 #include <sstream>
+#include <string_view>
 
 namespace beralih {
 
-double process_age_ms() {
-  std::ifstream file("/proc/self/stat");
-  const std::string text((std::istreambuf_iterator<char>(file)), {});
-  const size_t name_end = text.rfind(')');
-  if (name_end == std::string::npos) return 0;
-  std::istringstream fields(text.substr(name_end + 1));
-  std::string skipped;
-  constexpr int kFieldsBeforeStart = 19;  // proc(5): starttime is field 22, the name is field 2
-  for (int i = 0; i < kFieldsBeforeStart; ++i) fields >> skipped;
-  double ticks = 0;
-  timespec now{};
-  if (!(fields >> ticks) || ::clock_gettime(CLOCK_BOOTTIME, &now) != 0) return 0;
-  const double started = ticks / static_cast<double>(::sysconf(_SC_CLK_TCK));
-  return std::max(
-      0.0,
-      (static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9 - started) * 1000);
+namespace {
+
+// Initialised with the other globals, immediately before main().
+const auto steady_start = std::chrono::steady_clock::now();
+const auto system_start = std::chrono::system_clock::now();
+
+}  // namespace
+
+double program_age_ms() {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - steady_start)
+      .count();
 }
 
-std::chrono::system_clock::time_point process_started_at() {
-  using std::chrono::system_clock;
-  static const auto started =
-      system_clock::now() - std::chrono::duration_cast<system_clock::duration>(
-                                std::chrono::duration<double, std::milli>(process_age_ms()));
-  return started;
-}
+std::chrono::system_clock::time_point program_started_at() { return system_start; }
 
 ProcessMemory process_memory() {
   struct Line {

@@ -1,4 +1,4 @@
-// This process as the kernel sees it.
+// This program and its process.
 #pragma once
 
 #include <chrono>
@@ -7,11 +7,12 @@
 
 namespace beralih {
 
-/// Milliseconds since the kernel started this process: dynamic linking is part of a start.
-double process_age_ms();
+/// Milliseconds since this program began. The age of the process would tell something else: a
+/// script that ends in `exec` hands its own process, and its age, to the program.
+double program_age_ms();
 
-/// When the kernel started this process; the same at every call.
-std::chrono::system_clock::time_point process_started_at();
+/// When this program began; the same at every call.
+std::chrono::system_clock::time_point program_started_at();
 
 struct ProcessMemory {
   int64_t rss_bytes = 0;        ///< resident: anonymous, and pages of mapped files
