@@ -23,6 +23,8 @@ std::string_view image_format_name(ImageFormat format) {
     case ImageFormat::kJpeg: return "jpeg";
     case ImageFormat::kPng: return "png";
     case ImageFormat::kWebp: return "webp";
+    case ImageFormat::kGif: return "gif";
+    case ImageFormat::kBmp: return "bmp";
     case ImageFormat::kUnknown: break;
   }
   return "unknown";
@@ -35,6 +37,8 @@ ImageFormat sniff_format(std::span<const uint8_t> bytes) {
       (has(bytes, 12, "VP8 ") || has(bytes, 12, "VP8L") || has(bytes, 12, "VP8X"))) {
     return ImageFormat::kWebp;
   }
+  if (has(bytes, 0, "GIF87a") || has(bytes, 0, "GIF89a")) return ImageFormat::kGif;
+  if (has(bytes, 0, "BM")) return ImageFormat::kBmp;
   return ImageFormat::kUnknown;
 }
 
@@ -60,12 +64,11 @@ namespace {
 Error unknown_format(std::span<const uint8_t> bytes) {
   if (bytes.empty()) return {ErrorCode::kInvalidArgument, "the image is empty (0 bytes)"};
   std::string what = "not an image that can be decoded here";
-  if (has(bytes, 0, "GIF8")) what = "GIF is not supported yet";
   if (has(bytes, 4, "ftypheic") || has(bytes, 4, "ftypheix") || has(bytes, 4, "ftypmif1")) {
     what = "HEIC is not supported";
   }
   if (has(bytes, 4, "ftypavif")) what = "AVIF is not supported";
-  return {ErrorCode::kUnsupportedFormat, what + "; send JPEG, PNG or WebP"};
+  return {ErrorCode::kUnsupportedFormat, what + "; send JPEG, PNG, WebP, GIF or BMP"};
 }
 
 // Where pixel (x, y) of the oriented image comes from in the stored one.
@@ -123,9 +126,11 @@ Result<Image> decode(std::span<const uint8_t> bytes, const DecodeOptions& option
       decoded = codecs::decode_webp(bytes, options, found);
 #else
       decoded = Error{ErrorCode::kUnsupportedFormat,
-                      "WebP is not supported by this build; send JPEG or PNG"};
+                      "WebP is not supported by this build; send JPEG, PNG, GIF or BMP"};
 #endif
       break;
+    case ImageFormat::kGif: decoded = codecs::decode_gif(bytes, options, found); break;
+    case ImageFormat::kBmp: decoded = codecs::decode_bmp(bytes, options, found); break;
     case ImageFormat::kUnknown: break;
   }
   if (!decoded) return decoded.error();

@@ -21,6 +21,10 @@ Result<Decoded> decode_jpeg(std::span<const uint8_t> bytes, const DecodeOptions&
                             ImageHeader& header);
 Result<Decoded> decode_png(std::span<const uint8_t> bytes, const DecodeOptions& options,
                            ImageHeader& header);
+Result<Decoded> decode_gif(std::span<const uint8_t> bytes, const DecodeOptions& options,
+                           ImageHeader& header);
+Result<Decoded> decode_bmp(std::span<const uint8_t> bytes, const DecodeOptions& options,
+                           ImageHeader& header);
 #if BERALIH_WEBP
 Result<Decoded> decode_webp(std::span<const uint8_t> bytes, const DecodeOptions& options,
                             ImageHeader& header);
