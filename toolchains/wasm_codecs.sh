@@ -100,9 +100,9 @@ for source in "$webp"/src/dec/*.c "$webp"/src/dsp/{alpha_processing,cpu,dec,dec_
   "$webp"/src/dsp/{upsampling,yuv}.c "$webp"/src/demux/demux.c \
   "$webp"/src/utils/{bit_reader,color_cache,filters,huffman,quant_levels_dec,random,rescaler,thread}_utils.c \
   "$webp"/src/utils/utils.c; do
-  # Os: half the bytes to fetch. Two sources are called filters.c, hence the directory in the name.
+  # Small before fast: the page fetches it. Two sources are called filters.c, hence the directory in the name.
   # shellcheck disable=SC2086
-  logged emcc $compile_flags -Os -I "$webp" -c "$source" \
+  logged emcc $compile_flags -Oz -DWEBP_REDUCE_SIZE -I "$webp" -c "$source" \
     -o "$webp/wasm/$(basename "$(dirname "$source")")-$(basename "$source" .c).o"
 done
 logged emar rcs "$webp/wasm/libwebp.a" "$webp"/wasm/{dec,dsp,utils}-*.o

@@ -36,7 +36,7 @@ struct Header {
   size_t palette_step = 4;
   std::array<uint32_t, 4> masks{};  ///< red, green, blue, alpha
   bool has_masks = false;
-  size_t end = 0;  ///< where the palette starts
+  size_t end = 0;       ///< where the palette starts
   uint64_t pixels = 0;  ///< where the pixels start; 0: behind the palette
 };
 
@@ -110,9 +110,13 @@ Result<Layout> masked_layout(const Header& header) {
     }
   }
   if (header.bits == 24 && has_rgb(0xFF0000, 0xFF00, 0xFF)) {
-    return Layout{24, Layout::kBytes, {2, 1, 0}, false};
+    return Layout{
+        24, Layout::kBytes, {2, 1, 0},
+          false
+    };
   }
-  if (header.bits == 16 && has_rgb(0xF800, 0x7E0, 0x1F)) return Layout{16, Layout::kWords, {}, true};
+  if (header.bits == 16 && has_rgb(0xF800, 0x7E0, 0x1F))
+    return Layout{16, Layout::kWords, {}, true};
   if (header.bits == 16 && has_rgb(0x7C00, 0x3E0, 0x1F)) {
     return Layout{16, Layout::kWords, {}, false};
   }
@@ -134,7 +138,11 @@ Result<Layout> find_layout(const Header& header) {
     return unsupported("compression " + std::to_string(header.compression) + " is");
   }
   if (header.bits == 16) return Layout{16, Layout::kWords, {}, false};
-  if (header.bits >= 24) return Layout{header.bits, Layout::kBytes, {2, 1, 0}, false};
+  if (header.bits >= 24)
+    return Layout{
+        header.bits, Layout::kBytes, {2, 1, 0},
+          false
+    };
   return Layout{header.bits, Layout::kIndexed, {}, false};
 }
 

@@ -15,7 +15,9 @@ using Bytes = std::span<const uint8_t>;
 
 Error corrupt(const std::string& what) { return {ErrorCode::kCorruptImage, "GIF: " + what}; }
 
-Error cut_off() { return corrupt("the file ends before its first frame does; send the whole file"); }
+Error cut_off() {
+  return corrupt("the file ends before its first frame does; send the whole file");
+}
 
 struct Frame {
   int width = 0, height = 0;  // of the picture

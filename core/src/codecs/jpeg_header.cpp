@@ -13,9 +13,7 @@ namespace {
 
 using Bytes = std::span<const uint8_t>;
 
-Error corrupt(std::string what) {
-  return {ErrorCode::kCorruptImage, "JPEG: " + std::move(what)};
-}
+Error corrupt(std::string what) { return {ErrorCode::kCorruptImage, "JPEG: " + std::move(what)}; }
 
 bool starts_with(Bytes bytes, std::string_view magic) {
   return bytes.size() >= magic.size() &&
@@ -130,7 +128,8 @@ class Walk {
     if (!has_resolution_ && !header_.exif.empty()) {
       has_resolution_ = true;
       exif_was_read_ = true;
-      if (tiff_header(header_.exif) == TiffHeader::kShort) return corrupt("the EXIF block is cut off");
+      if (tiff_header(header_.exif) == TiffHeader::kShort)
+        return corrupt("the EXIF block is cut off");
       if (has_unreadable_resolution(header_.exif)) {
         return corrupt("the EXIF block's XResolution is not a number");
       }

@@ -24,9 +24,7 @@ struct Frame : WebPIterator {
   Frame& operator=(const Frame&) = delete;
 };
 
-Error corrupt(std::string what) {
-  return {ErrorCode::kCorruptImage, "WebP: " + std::move(what)};
-}
+Error corrupt(std::string what) { return {ErrorCode::kCorruptImage, "WebP: " + std::move(what)}; }
 
 const char* reason(VP8StatusCode status) {
   switch (status) {

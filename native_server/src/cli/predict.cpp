@@ -89,7 +89,7 @@ void add_predict_command(CLI::App& app) {
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
   command->add_flag("--json", flags->json, "one JSON object a line, as POST /api/classify answers");
-  command->add_option("IMAGE", flags->images, "JPEG or PNG files")->required();
+  command->add_option("IMAGE", flags->images, "JPEG, PNG, WebP, GIF or BMP files")->required();
   command->callback([flags] { predict(*flags); });
 }
 
