@@ -1,6 +1,5 @@
 #include "codecs/exif.h"
 
-#include <bit>
 #include <cstring>
 
 namespace beralih::codecs {
@@ -45,6 +44,15 @@ bool is_integer(uint32_t type) {
 
 bool starts_with(std::span<const uint8_t> bytes, const char (&magic)[5]) {
   return bytes.size() >= 4 && std::memcmp(bytes.data(), magic, 4) == 0;
+}
+
+/// std::bit_cast, which Emscripten's library lacks.
+template <typename To, typename From>
+To as(From bits) {
+  static_assert(sizeof(To) == sizeof(From));
+  To value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
 }
 
 /// A block's first directory.
@@ -103,8 +111,8 @@ class Directory {
       case kRational: return quotient(u32(data, 0), u32(data, 4));
       case kSignedRational:
         return quotient(static_cast<int32_t>(u32(data, 0)), static_cast<int32_t>(u32(data, 4)));
-      case kFloat: return std::bit_cast<float>(u32(data, 0));
-      case kDouble: return std::bit_cast<double>(u64(data, 0));
+      case kFloat: return as<float>(u32(data, 0));
+      case kDouble: return as<double>(u64(data, 0));
       case kLong8: return static_cast<double>(u64(data, 0));
       default: return 0;  // bytes and text equal no number
     }
