@@ -3,7 +3,7 @@
 #
 #   toolchains/wasm_codecs.sh        prints the prefix's path; builds it only where it is not there yet
 #
-# libjpeg (libjpeg-turbo) and zlib are built with Emscripten from the sources of the Debian packages whose binaries
+# libjpeg (libjpeg-turbo), libwebp's decoder and zlib are built with Emscripten from the sources of the Debian packages whose binaries
 # the native build links, so both targets decode with the same code (wasm/idct_islow.c stands in for assembly).
 # nlohmann_json and Catch2, header-only, are copied: /usr/include itself would hide Emscripten's own headers.
 # Needs dpkg-dev, cmake, ninja, emscripten.
@@ -90,6 +90,25 @@ logged emcc $compile_flags -I "$jpeg" -I "$jpeg/wasm" -c wasm/idct_islow.c -o "$
 logged emar r "$jpeg/wasm/libjpeg.a" "$jpeg/wasm/idct_islow.o"
 install -D -m 644 -t "$prefix/include" "$jpeg"/{jpeglib,jmorecfg,jerror}.h "$jpeg/wasm/jconfig.h"
 install -D -m 644 -t "$prefix/lib" "$jpeg/wasm/libjpeg.a"
+
+# Decoding and demuxing alone.
+say "  building libwebp's decoder for WASM"
+unpack libwebp
+webp=$work/libwebp
+mkdir "$webp/wasm"
+for source in "$webp"/src/dec/*.c "$webp"/src/dsp/{alpha_processing,cpu,dec,dec_clip_tables,filters,lossless,rescaler}.c \
+  "$webp"/src/dsp/{upsampling,yuv}.c "$webp"/src/demux/demux.c \
+  "$webp"/src/utils/{bit_reader,color_cache,filters,huffman,quant_levels_dec,random,rescaler,thread}_utils.c \
+  "$webp"/src/utils/utils.c; do
+  # Small before fast: the page fetches it. Two sources are called filters.c, hence the directory in the name.
+  # shellcheck disable=SC2086
+  logged emcc $compile_flags -Oz -DWEBP_REDUCE_SIZE -I "$webp" -c "$source" \
+    -o "$webp/wasm/$(basename "$(dirname "$source")")-$(basename "$source" .c).o"
+done
+logged emar rcs "$webp/wasm/libwebp.a" "$webp"/wasm/{dec,dsp,utils}-*.o
+logged emar rcs "$webp/wasm/libwebpdemux.a" "$webp"/wasm/demux-*.o
+install -D -m 644 -t "$prefix/include/webp" "$webp"/src/webp/{decode,demux,mux_types,types}.h
+install -D -m 644 -t "$prefix/lib" "$webp"/wasm/libwebp{,demux}.a
 
 cp -r /usr/include/nlohmann /usr/include/catch2 "$prefix/include"
 cp -r /usr/share/cmake/nlohmann_json "$prefix/share/cmake"

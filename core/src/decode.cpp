@@ -9,22 +9,36 @@
 
 namespace beralih {
 
+namespace {
+
+bool has(std::span<const uint8_t> bytes, size_t at, std::string_view text) {
+  return bytes.size() >= at + text.size() &&
+         std::memcmp(bytes.data() + at, text.data(), text.size()) == 0;
+}
+
+}  // namespace
+
 std::string_view image_format_name(ImageFormat format) {
   switch (format) {
     case ImageFormat::kJpeg: return "jpeg";
     case ImageFormat::kPng: return "png";
+    case ImageFormat::kWebp: return "webp";
+    case ImageFormat::kGif: return "gif";
+    case ImageFormat::kBmp: return "bmp";
     case ImageFormat::kUnknown: break;
   }
   return "unknown";
 }
 
 ImageFormat sniff_format(std::span<const uint8_t> bytes) {
-  const auto starts_with = [&](std::string_view magic) {
-    return bytes.size() >= magic.size() &&
-           std::memcmp(bytes.data(), magic.data(), magic.size()) == 0;
-  };
-  if (starts_with("\xFF\xD8\xFF")) return ImageFormat::kJpeg;
-  if (starts_with("\x89PNG\r\n\x1A\n")) return ImageFormat::kPng;
+  if (has(bytes, 0, "\xFF\xD8\xFF")) return ImageFormat::kJpeg;
+  if (has(bytes, 0, "\x89PNG\r\n\x1A\n")) return ImageFormat::kPng;
+  if (has(bytes, 0, "RIFF") && has(bytes, 8, "WEBP") &&
+      (has(bytes, 12, "VP8 ") || has(bytes, 12, "VP8L") || has(bytes, 12, "VP8X"))) {
+    return ImageFormat::kWebp;
+  }
+  if (has(bytes, 0, "GIF87a") || has(bytes, 0, "GIF89a")) return ImageFormat::kGif;
+  if (has(bytes, 0, "BM")) return ImageFormat::kBmp;
   return ImageFormat::kUnknown;
 }
 
@@ -49,18 +63,12 @@ namespace {
 
 Error unknown_format(std::span<const uint8_t> bytes) {
   if (bytes.empty()) return {ErrorCode::kInvalidArgument, "the image is empty (0 bytes)"};
-  const auto has = [&](size_t at, std::string_view text) {
-    return bytes.size() >= at + text.size() &&
-           std::memcmp(bytes.data() + at, text.data(), text.size()) == 0;
-  };
   std::string what = "not an image that can be decoded here";
-  if (has(0, "RIFF") && has(8, "WEBP")) what = "WebP is not supported yet";
-  if (has(0, "GIF8")) what = "GIF is not supported yet";
-  if (has(4, "ftypheic") || has(4, "ftypheix") || has(4, "ftypmif1")) {
+  if (has(bytes, 4, "ftypheic") || has(bytes, 4, "ftypheix") || has(bytes, 4, "ftypmif1")) {
     what = "HEIC is not supported";
   }
-  if (has(4, "ftypavif")) what = "AVIF is not supported";
-  return {ErrorCode::kUnsupportedFormat, what + "; send JPEG or PNG"};
+  if (has(bytes, 4, "ftypavif")) what = "AVIF is not supported";
+  return {ErrorCode::kUnsupportedFormat, what + "; send JPEG, PNG, WebP, GIF or BMP"};
 }
 
 // Where pixel (x, y) of the oriented image comes from in the stored one.
@@ -113,6 +121,16 @@ Result<Image> decode(std::span<const uint8_t> bytes, const DecodeOptions& option
   switch (found.format) {
     case ImageFormat::kJpeg: decoded = codecs::decode_jpeg(bytes, options, found); break;
     case ImageFormat::kPng: decoded = codecs::decode_png(bytes, options, found); break;
+    case ImageFormat::kWebp:
+#if BERALIH_WEBP
+      decoded = codecs::decode_webp(bytes, options, found);
+#else
+      decoded = Error{ErrorCode::kUnsupportedFormat,
+                      "WebP is not supported by this build; send JPEG, PNG, GIF or BMP"};
+#endif
+      break;
+    case ImageFormat::kGif: decoded = codecs::decode_gif(bytes, options, found); break;
+    case ImageFormat::kBmp: decoded = codecs::decode_bmp(bytes, options, found); break;
     case ImageFormat::kUnknown: break;
   }
   if (!decoded) return decoded.error();

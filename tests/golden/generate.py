@@ -69,6 +69,23 @@ def encoded():
     exif = Image.Exif()
     exif[0x0112] = 6
     yield "png_exif", save(small, "PNG", exif=exif)
+    yield "webp_lossy", save(picture, "WEBP", quality=60)
+    yield "webp_lossless", save(small, "WEBP", lossless=True)
+    transparent = small.copy()
+    transparent.putalpha(small.convert("L"))
+    yield "webp_alpha", save(transparent, "WEBP", quality=60)
+    yield "webp_exif", save(small, "WEBP", lossless=True, exif=exif)
+    yield "webp_animation", save(small, "WEBP", save_all=True, append_images=[ImageOps.invert(small)])
+    few = small.convert("P", palette=Image.Palette.ADAPTIVE, colors=5)
+    yield "gif_interlaced", save(few, "GIF", interlace=1)
+    yield "gif_plain", save(few, "GIF", interlace=0, transparency=1)
+    yield "gif_gray", save(small.convert("L"), "GIF")
+    yield "gif_animation", save(few, "GIF", save_all=True, append_images=[few.rotate(180)])
+    yield "bmp_rgb", save(small, "BMP")
+    yield "bmp_rgba", save(small.convert("RGBA"), "BMP")
+    yield "bmp_palette", save(few, "BMP")
+    yield "bmp_gray", save(small.convert("L"), "BMP")
+    yield "bmp_bilevel", save(small.convert("1"), "BMP")
 
 
 def rgb(data: bytes) -> Image.Image:

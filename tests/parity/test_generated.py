@@ -23,7 +23,7 @@ def noise(rng: np.random.Generator, width: int, height: int) -> Image.Image:
 
 
 def generate(folder: pathlib.Path, seed: int):
-    """Paths of JPEG and PNG files in every mode, subsampling and orientation, sizes 1 to 600."""
+    """Paths of files of every format, mode, subsampling and orientation, sizes 1 to 600."""
     choose, rng = random.Random(seed), np.random.default_rng(seed)
     sizes = [(w, h) for w in (1, 2, 7, 8, 15, 16, 17, 33) for h in (1, 3, 16, 31)]
     sizes += [(choose.randint(1, 600), choose.randint(1, 600)) for _ in range(60)]
@@ -44,6 +44,19 @@ def generate(folder: pathlib.Path, seed: int):
         path = folder / f"{number}-{width}x{height}-{mode}.png"
         image.convert(mode).save(path, exif=exif, compress_level=choose.randint(0, 9))
         yield path
+        mode = choose.choice(["RGB", "RGBA"])
+        path = folder / f"{number}-{width}x{height}-{mode}.webp"
+        image.convert(mode).save(path, exif=exif, lossless=choose.random() < 0.5,
+                                 quality=choose.randint(1, 100), method=choose.randint(0, 4))
+        yield path
+        mode = choose.choice(["P", "L", "1"])
+        path = folder / f"{number}-{width}x{height}-{mode}.gif"
+        image.convert(mode).save(path, interlace=choose.randint(0, 1))
+        yield path
+        mode = choose.choice(["RGB", "RGBA", "L", "P", "1"])
+        path = folder / f"{number}-{width}x{height}-{mode}.bmp"
+        image.convert(mode).save(path)
+        yield path
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +75,7 @@ def test_generated_images(files, preprocess, preset, record_property):
             different.append((path.name, wrong, line.get("error")))
     record_property("files_compared", len(files))
     assert not different
-    assert len(files) > 150
+    assert len(files) > 400
 
 
 FILTERS = {"nearest": Image.Resampling.NEAREST, "box": Image.Resampling.BOX,

@@ -6,7 +6,7 @@ from PIL import Image
 
 import reference
 
-SUFFIXES = {".jpg", ".jpeg", ".png"}
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"}
 RECORDED = "expected-pillow-9.4.0-ljt2.1.5.json"
 # Where `reference` stores which preset.
 KEYS = {"vit_l_16_v1": reference.TORCHVISION[0], "swag_lin": reference.TORCHVISION[1],
@@ -55,10 +55,10 @@ def test_a_text_file_named_jpg_and_other_impostors(tmp_path, preprocess):
     text.write_text("I am not a photograph.")
     empty = tmp_path / "empty.png"
     empty.write_bytes(b"")
-    bmp = tmp_path / "picture.png"
-    Image.new("RGB", (3, 3)).save(bmp, "BMP")
+    tiff = tmp_path / "picture.png"
+    Image.new("RGB", (3, 3)).save(tiff, "TIFF")
     missing = tmp_path / "missing.jpg"
-    lines = preprocess([text, empty, bmp, missing], "--preset", "dlib:resnet34")
+    lines = preprocess([text, empty, tiff, missing], "--preset", "dlib:resnet34")
     codes = [line["error"]["code"] for line in lines]
     assert codes == ["unsupported_format", "invalid_argument", "unsupported_format", "io"]
     assert all(line["error"]["message"] for line in lines)

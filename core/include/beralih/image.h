@@ -34,9 +34,9 @@ struct Image {
   }
 };
 
-enum class ImageFormat { kUnknown, kJpeg, kPng };
+enum class ImageFormat { kUnknown, kJpeg, kPng, kWebp, kGif, kBmp };
 
-/// "jpeg", "png", "unknown". Static storage.
+/// "jpeg", "png", "webp", "gif", "bmp", "unknown". Static storage.
 std::string_view image_format_name(ImageFormat format);
 
 }  // namespace beralih

@@ -21,6 +21,14 @@ Result<Decoded> decode_jpeg(std::span<const uint8_t> bytes, const DecodeOptions&
                             ImageHeader& header);
 Result<Decoded> decode_png(std::span<const uint8_t> bytes, const DecodeOptions& options,
                            ImageHeader& header);
+Result<Decoded> decode_gif(std::span<const uint8_t> bytes, const DecodeOptions& options,
+                           ImageHeader& header);
+Result<Decoded> decode_bmp(std::span<const uint8_t> bytes, const DecodeOptions& options,
+                           ImageHeader& header);
+#if BERALIH_WEBP
+Result<Decoded> decode_webp(std::span<const uint8_t> bytes, const DecodeOptions& options,
+                            ImageHeader& header);
+#endif
 
 /// Refuses empty and too large images; call before allocating pixels.
 Status check_size(int64_t width, int64_t height, const DecodeOptions& options);

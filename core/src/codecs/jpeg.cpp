@@ -2,6 +2,7 @@
 
 #include "codecs/codecs.h"
 #include "codecs/exif.h"
+#include "codecs/jpeg_header.h"
 #include "codecs/jpeg_reader.h"
 
 namespace beralih::codecs {
@@ -29,6 +30,8 @@ uint8_t* accept(void* user, uint32_t width, uint32_t height) {
 
 Result<Decoded> decode_jpeg(std::span<const uint8_t> bytes, const DecodeOptions& options,
                             ImageHeader& header) {
+  const auto found = read_jpeg_header(bytes, options.exif);
+  if (!found) return found.error();
   Request request{&options, &header, {}, Ok{}};
   beralih_jpeg_reader reader{accept, &request, {}};
   switch (beralih_jpeg_read(&reader, bytes.data(), bytes.size())) {
@@ -45,7 +48,7 @@ Result<Decoded> decode_jpeg(std::span<const uint8_t> bytes, const DecodeOptions&
     case BERALIH_JPEG_CORRUPT:
       return Error{ErrorCode::kCorruptImage, "JPEG: " + std::string(reader.message)};
   }
-  const auto orientation = tiff_orientation(jpeg_exif(bytes));
+  const auto orientation = tiff_orientation(found->exif);
   return Decoded{std::move(request.image), orientation.value_or(1)};
 }
 

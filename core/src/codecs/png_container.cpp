@@ -345,7 +345,7 @@ Result<int> PngContainer::orientation() const {
     }
   }
   const auto* bytes = reinterpret_cast<const uint8_t*>(block.data());
-  if (!has_tiff_header({bytes, block.size()})) {
+  if (!is_readable({bytes, block.size()})) {
     return corrupt("the EXIF block has no TIFF header");
   }
   if (const auto value = tiff_orientation({bytes, block.size()})) return *value;

@@ -92,7 +92,7 @@ void add_predict_command(CLI::App& app) {
       ->capture_default_str();
   command->add_flag("--json", flags->json,
                     "one JSON object a line: the file, then what POST /api/classify answers");
-  command->add_option("IMAGE", flags->images, "JPEG or PNG files")->required();
+  command->add_option("IMAGE", flags->images, "JPEG, PNG, WebP, GIF or BMP files")->required();
   command->callback([flags] { predict(*flags); });
 }
 

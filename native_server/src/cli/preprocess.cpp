@@ -185,7 +185,7 @@ void add_preprocess_command(CLI::App& app) {
       ->capture_default_str();
   command->add_flag("--json", flags->json, "one JSON object a line");
   command->add_option("--npy", flags->npy, "write the tensor of the one image to this .npy file");
-  command->add_option("IMAGE", flags->images, "JPEG or PNG files")->required();
+  command->add_option("IMAGE", flags->images, "JPEG, PNG, WebP, GIF or BMP files")->required();
   command->callback([flags] {
     if (!flags->preset_name.empty() && !flags->spec_file.empty())
       throw CLI::ExcludesError("--preset", "--spec");
