@@ -54,10 +54,9 @@ Result<PreprocessResult> preprocess(std::span<const uint8_t> bytes, const Prepro
   if (const auto status = check_resized(result.oriented, size, max_pixels); !status) {
     return status.error();
   }
-  auto resized = resize(image, size, spec.resize_filter);
+  auto resized = resize_and_crop(image, size, spec.resize_filter, spec.center_crop, spec.pad_value);
   if (!resized) return resized.error();
   image = std::move(*resized);
-  if (spec.center_crop) image = center_crop(image, *spec.center_crop, spec.pad_value);
   result.timings.resize_ms = stopwatch.lap_ms();
 
   result.tensor = normalize(image, spec);
