@@ -1,6 +1,7 @@
 #include "preprocess_rows.h"
 
 #include <utility>
+#include <variant>
 
 #include "codecs/codecs.h"
 #include "resample_stream.h"
@@ -10,21 +11,33 @@ namespace beralih {
 
 namespace {
 
+// Where the stored pixels lie as the picture is seen (decode.cpp, orientation_map).
+struct Lie {
+  bool transposed;
+  bool flip_x;  // of the stored columns
+  bool flip_y;
+
+  explicit Lie(int orientation)
+      : transposed(orientation >= 5 && orientation <= 8),
+        flip_x(orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8),
+        flip_y(orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7) {}
+};
+
 class ResizingConsumer : public codecs::RowConsumer {
  public:
   ResizingConsumer(const PreprocessSpec& spec, int64_t max_pixels, int orientation)
-      : spec_(spec),
-        max_pixels_(max_pixels),
-        flip_x_(orientation == 2 || orientation == 3),
-        flip_y_(orientation == 3 || orientation == 4) {}
+      : spec_(spec), max_pixels_(max_pixels), lie_(orientation) {}
 
   std::optional<codecs::Region> begin(Size stored) override {
-    const Size size = resized_size(stored, spec_);
-    if (!check_resized(stored, size, max_pixels_)) return std::nullopt;
-    const bool same_columns = size.width == stored.width;
-    const bool same_rows = size.height == stored.height;
+    oriented_ = lie_.transposed ? Size{stored.width, stored.height} : stored;
+    const Size size = resized_size(oriented_, spec_);
+    if (!check_resized(oriented_, size, max_pixels_)) return std::nullopt;
+    const bool same_columns = size.width == oriented_.width;
+    const bool same_rows = size.height == oriented_.height;
     // A copy along an axis has no weights that could be mirrored.
-    if ((flip_x_ && same_columns) || (flip_y_ && same_rows)) return std::nullopt;
+    if ((lie_.transposed || lie_.flip_x || lie_.flip_y) && (same_columns || same_rows)) {
+      return std::nullopt;
+    }
     const Size target = spec_.center_crop.value_or(size);
     const AxisCrop x = axis_crop(size.width, target.width);
     const AxisCrop y = axis_crop(size.height, target.height);
@@ -34,28 +47,45 @@ class ResizingConsumer : public codecs::RowConsumer {
                  : resample_axis({in, out, crop.source, crop.count, spec_.resize_filter, flip});
     };
     out_ = blank_crop(target, spec_.pad_value);
-    stream_.emplace(axis(stored.width, size.width, x, flip_x_),
-                    axis(stored.height, size.height, y, flip_y_), x, y, 4, out_);
-    return codecs::Region{stream_->begin_column(), stream_->end_column(), stream_->begin_row(),
-                          stream_->end_row(), stream_->readable_behind()};
+    if (lie_.transposed) {
+      auto& stream = stream_.emplace<TransposedStream>(
+          axis(oriented_.height, size.height, y, lie_.flip_x),
+          axis(oriented_.width, size.width, x, lie_.flip_y), x, y, out_);
+      return region_of(stream);
+    }
+    auto& stream = stream_.emplace<ResampleStream>(
+        axis(oriented_.width, size.width, x, lie_.flip_x),
+        axis(oriented_.height, size.height, y, lie_.flip_y), x, y, 4, out_);
+    return region_of(stream);
   }
 
   void rows(int first_row, int count, const uint8_t* const* rows, int first_column) override {
     Stopwatch stopwatch;
-    stream_->push(first_row, count, rows, first_column);
+    if (auto* stream = std::get_if<ResampleStream>(&stream_)) {
+      stream->push(first_row, count, rows, first_column);
+    } else {
+      std::get<TransposedStream>(stream_).push(first_row, count, rows, first_column);
+    }
     resize_ms_ += stopwatch.lap_ms();
   }
 
   Image take() { return std::move(out_); }
+  Size oriented() const { return oriented_; }
   double resize_ms() const { return resize_ms_; }
 
  private:
+  template <typename Stream>
+  static codecs::Region region_of(const Stream& stream) {
+    return {stream.begin_column(), stream.end_column(), stream.begin_row(), stream.end_row(),
+            stream.readable_behind()};
+  }
+
   const PreprocessSpec& spec_;
   int64_t max_pixels_;
-  bool flip_x_;
-  bool flip_y_;
+  Lie lie_;
+  Size oriented_;
   Image out_;
-  std::optional<ResampleStream> stream_;
+  std::variant<std::monostate, ResampleStream, TransposedStream> stream_;
   double resize_ms_ = 0;
 };
 
@@ -70,8 +100,6 @@ Result<std::optional<Image>> preprocess_rows(std::span<const uint8_t> bytes,
     return std::optional<Image>{};
   }
   const int orientation = spec.exif == ExifMode::kTranspose ? codecs::jpeg_orientation(bytes) : 1;
-  // Orientations that swap the axes would need the vertical pass first.
-  if (orientation >= 5 && orientation <= 8) return std::optional<Image>{};
 
   Stopwatch stopwatch;
   ResizingConsumer consumer(spec, max_pixels, orientation);
@@ -80,7 +108,7 @@ Result<std::optional<Image>> preprocess_rows(std::span<const uint8_t> bytes,
       codecs::stream_jpeg(bytes, {spec.exif, spec.gray16, max_pixels}, result.header, consumer);
   if (!streamed) return streamed.error();
   if (!*streamed) return std::optional<Image>{};
-  result.oriented = {result.header.height, result.header.width};
+  result.oriented = consumer.oriented();
   result.timings.resize_ms = consumer.resize_ms();
   result.timings.decode_ms = stopwatch.lap_ms() - consumer.resize_ms();
   return std::optional<Image>(consumer.take());

@@ -101,4 +101,47 @@ void ResampleStream::push_image_rows(const Image& image, int first_row, int coun
   push(first_row, count, rows.data(), 0);
 }
 
+TransposedStream::TransposedStream(std::shared_ptr<const ResampleAxis> memory_x,
+                                   std::shared_ptr<const ResampleAxis> memory_y, AxisCrop x,
+                                   AxisCrop y, Image& out)
+    : memory_x_(std::move(memory_x)),
+      memory_y_(std::move(memory_y)),
+      x_(x),
+      y_(y),
+      out_(out),
+      along_x_(kernels_for(memory_x_.get())),
+      along_y_(kernels_for(memory_y_.get())),
+      row_bytes_(static_cast<size_t>(end_column() - begin_column()) * 4),
+      capacity_(kBatch + memory_y_->longest_window()),
+      ring_(static_cast<size_t>(capacity_) * row_bytes_),
+      window_(static_cast<size_t>(memory_y_->longest_window())),
+      line_(row_bytes_ + 16 + static_cast<size_t>(memory_x_->view().groups) * 16),
+      column_(static_cast<size_t>(y.count) * 3 + 1) {}
+
+void TransposedStream::push(int first_row, int count, const uint8_t* const* rows,
+                            int first_column) {
+  const size_t skipped = static_cast<size_t>(begin_column() - first_column) * 4;
+  for (int i = 0; i < count; ++i) std::memcpy(slot(first_row + i), rows[i] + skipped, row_bytes_);
+  const AxisView view = memory_y_->view();
+  for (; finished_ < view.outputs; ++finished_) {
+    const int output = memory_y_->request().mirrored ? view.outputs - 1 - finished_ : finished_;
+    if (view.firsts[output] + view.counts[output] > first_row + count) return;
+    finish_column(output);
+  }
+}
+
+void TransposedStream::finish_column(int output) {
+  const AxisView view = memory_y_->view();
+  for (int i = 0; i < view.counts[output]; ++i) {
+    window_[static_cast<size_t>(i)] = slot(view.firsts[output] + i);
+  }
+  along_y_->vertical(view, output, window_.data(), static_cast<int>(row_bytes_), line_.data());
+  const uint8_t* line = line_.data();
+  uint8_t* column = column_.data();
+  along_x_->horizontal(memory_x_->view(), 4, begin_column(), &line, 1, &column);
+  for (int y = 0; y < y_.count; ++y) {
+    std::copy_n(column + y * 3, 3, out_.row(y_.target + y) + (x_.target + output) * 3);
+  }
+}
+
 }  // namespace beralih

@@ -75,4 +75,48 @@ class ResampleStream {
   std::vector<uint8_t> padded_;
 };
 
+/// The same for a source that lies transposed in memory (a picture taken with the camera on its
+/// side): its columns are the picture's rows. The picture's horizontal pass is then the one along
+/// memory's columns, and comes first: over a ring of whole source rows.
+class TransposedStream {
+ public:
+  static constexpr int kBatch = ResampleStream::kBatch;
+
+  /// `memory_x` makes the picture's rows, `memory_y` its columns; neither is null. Pixels of 4
+  /// bytes.
+  TransposedStream(std::shared_ptr<const ResampleAxis> memory_x,
+                   std::shared_ptr<const ResampleAxis> memory_y, AxisCrop x, AxisCrop y,
+                   Image& out);
+
+  int begin_row() const { return memory_y_->begin(); }
+  int end_row() const { return memory_y_->end(); }
+  int begin_column() const { return memory_x_->begin(); }
+  int end_column() const { return memory_x_->end(); }
+  int readable_behind() const { return 0; }
+
+  /// As ResampleStream::push.
+  void push(int first_row, int count, const uint8_t* const* rows, int first_column);
+
+ private:
+  uint8_t* slot(int row) {
+    return ring_.data() + static_cast<size_t>(row % capacity_) * row_bytes_;
+  }
+  void finish_column(int output);
+
+  std::shared_ptr<const ResampleAxis> memory_x_;
+  std::shared_ptr<const ResampleAxis> memory_y_;
+  AxisCrop x_;
+  AxisCrop y_;
+  Image& out_;
+  const ResampleKernels* along_x_;
+  const ResampleKernels* along_y_;
+  size_t row_bytes_;
+  int capacity_;
+  int finished_ = 0;  ///< output columns
+  std::vector<uint8_t> ring_;
+  std::vector<const uint8_t*> window_;
+  std::vector<uint8_t> line_;    ///< one source line, resampled along memory_y
+  std::vector<uint8_t> column_;  ///< the same, resampled along memory_x too
+};
+
 }  // namespace beralih
