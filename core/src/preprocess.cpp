@@ -1,28 +1,13 @@
 #include "beralih/preprocess.h"
 
-#include <chrono>
+#include <optional>
 #include <string>
 
 #include "beralih/resize.h"
+#include "preprocess_rows.h"
+#include "stopwatch.h"
 
 namespace beralih {
-
-namespace {
-
-class Stopwatch {
- public:
-  /// Milliseconds since construction or the last call.
-  double lap_ms() {
-    const auto now = Clock::now();
-    const double ms = std::chrono::duration<double, std::milli>(now - start_).count();
-    start_ = now;
-    return ms;
-  }
-
- private:
-  using Clock = std::chrono::steady_clock;
-  Clock::time_point start_ = Clock::now();
-};
 
 // An extreme aspect ratio makes a resized image far larger than its source: 1 x 89,000,000 pixels
 // to a shorter side of 256 would be 5.8 TB.
@@ -35,12 +20,12 @@ Status check_resized(Size from, Size to, int64_t max_pixels) {
                    " in all; crop the image first"};
 }
 
-}  // namespace
+namespace {
 
-Result<PreprocessResult> preprocess(std::span<const uint8_t> bytes, const PreprocessSpec& spec,
-                                    int64_t max_pixels, PreprocessTrace* trace) {
-  if (const auto status = validate(spec); !status) return status.error();
-  PreprocessResult result;
+// Stage after stage: every format, and whoever wants to see the pixels between them.
+Result<Image> preprocess_stages(std::span<const uint8_t> bytes, const PreprocessSpec& spec,
+                                int64_t max_pixels, PreprocessResult& result,
+                                PreprocessTrace* trace) {
   Stopwatch stopwatch;
   auto decoded = decode(bytes, {spec.exif, spec.gray16, max_pixels}, &result.header);
   if (!decoded) return decoded.error();
@@ -54,15 +39,32 @@ Result<PreprocessResult> preprocess(std::span<const uint8_t> bytes, const Prepro
   if (const auto status = check_resized(result.oriented, size, max_pixels); !status) {
     return status.error();
   }
-  auto resized = resize(image, size, spec.resize_filter);
-  if (!resized) return resized.error();
-  image = std::move(*resized);
-  if (spec.center_crop) image = center_crop(image, *spec.center_crop, spec.pad_value);
+  auto resized = resize_and_crop(image, size, spec.resize_filter, spec.center_crop, spec.pad_value);
   result.timings.resize_ms = stopwatch.lap_ms();
+  return resized;
+}
 
-  result.tensor = normalize(image, spec);
+}  // namespace
+
+Result<PreprocessResult> preprocess(std::span<const uint8_t> bytes, const PreprocessSpec& spec,
+                                    int64_t max_pixels, PreprocessTrace* trace) {
+  if (const auto status = validate(spec); !status) return status.error();
+  PreprocessResult result;
+  std::optional<Image> cropped;
+  if (trace == nullptr) {
+    auto streamed = preprocess_rows(bytes, spec, max_pixels, result);
+    if (!streamed) return streamed.error();
+    cropped = std::move(*streamed);
+  }
+  if (!cropped) {
+    auto staged = preprocess_stages(bytes, spec, max_pixels, result, trace);
+    if (!staged) return staged.error();
+    cropped = std::move(*staged);
+  }
+  Stopwatch stopwatch;
+  result.tensor = normalize(*cropped, spec);
   result.timings.normalize_ms = stopwatch.lap_ms();
-  if (trace != nullptr) trace->cropped = std::move(image);
+  if (trace != nullptr) trace->cropped = std::move(*cropped);
   return result;
 }
 

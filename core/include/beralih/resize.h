@@ -1,6 +1,8 @@
 // Pillow's resampling, bit for bit (libImaging/Resample.c; Image.py for nearest).
 #pragma once
 
+#include <array>
+#include <optional>
 #include <vector>
 
 #include "beralih/image.h"
@@ -33,5 +35,10 @@ Result<Image> resize(const Image& image, Size size, ResizeFilter filter);
 /// torchvision's CenterCrop (functional.py 560-596): offset round-half-even((h - c) / 2), padded
 /// with pad_value where the image is smaller.
 Image center_crop(const Image& image, Size size, std::array<uint8_t, 3> pad_value);
+
+/// center_crop(resize(image, size, filter), *crop, pad_value), without the pixels that the crop
+/// would drop; only resize() where there is no crop.
+Result<Image> resize_and_crop(const Image& image, Size size, ResizeFilter filter,
+                              std::optional<Size> crop, std::array<uint8_t, 3> pad_value);
 
 }  // namespace beralih

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -29,6 +30,32 @@ Result<Decoded> decode_bmp(std::span<const uint8_t> bytes, const DecodeOptions& 
 Result<Decoded> decode_webp(std::span<const uint8_t> bytes, const DecodeOptions& options,
                             ImageHeader& header);
 #endif
+
+/// What of an image is needed: columns left..right - 1 of rows top..bottom - 1.
+struct Region {
+  int left = 0;
+  int right = 0;
+  int top = 0;
+  int bottom = 0;
+  int readable_behind = 0;  ///< how many bytes behind a row's end will be read
+};
+
+/// Takes an image's rows while they are decoded.
+class RowConsumer {
+ public:
+  virtual ~RowConsumer() = default;
+  /// Called once, before any row; nullopt where this image must be decoded whole.
+  virtual std::optional<Region> begin(Size stored) = 0;
+  /// `count` needed rows, in order; pixels of 4 bytes (RGB first) from column `first_column` on.
+  virtual void rows(int first_row, int count, const uint8_t* const* rows, int first_column) = 0;
+};
+
+/// As decode_jpeg, without a whole image; false where decode_jpeg must do it.
+Result<bool> stream_jpeg(std::span<const uint8_t> bytes, const DecodeOptions& options,
+                         ImageHeader& header, RowConsumer& consumer);
+
+/// What decode_jpeg would report, from the file's bytes alone.
+int jpeg_orientation(std::span<const uint8_t> bytes, ExifMode exif);
 
 /// Refuses empty and too large images; call before allocating pixels.
 Status check_size(int64_t width, int64_t height, const DecodeOptions& options);

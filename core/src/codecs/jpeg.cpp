@@ -26,6 +26,47 @@ uint8_t* accept(void* user, uint32_t width, uint32_t height) {
   return request.image.pixels.data();
 }
 
+struct StreamRequest {
+  const DecodeOptions* options;
+  ImageHeader* header;
+  RowConsumer* consumer;
+  Status status = Ok{};
+};
+
+beralih_jpeg_status accept_stream(void* user, uint32_t width, uint32_t height,
+                                  beralih_jpeg_region* region) {
+  auto& request = *static_cast<StreamRequest*>(user);
+  request.header->width = static_cast<int>(width);
+  request.header->height = static_cast<int>(height);
+  request.status = check_size(width, height, *request.options);
+  if (!request.status) return BERALIH_JPEG_REFUSED;
+  const auto needed = request.consumer->begin({static_cast<int>(height), static_cast<int>(width)});
+  if (!needed) return BERALIH_JPEG_NOT_STREAMED;
+  *region = {static_cast<uint32_t>(needed->left), static_cast<uint32_t>(needed->right),
+             static_cast<uint32_t>(needed->top), static_cast<uint32_t>(needed->bottom),
+             static_cast<size_t>(needed->readable_behind)};
+  return BERALIH_JPEG_OK;
+}
+
+void take_rows(void* user, uint32_t first_row, uint32_t count, const uint8_t* const* rows,
+               uint32_t first_column) {
+  static_cast<StreamRequest*>(user)->consumer->rows(
+      static_cast<int>(first_row), static_cast<int>(count), rows, static_cast<int>(first_column));
+}
+
+Error error_of(beralih_jpeg_status status, const char* message, size_t bytes) {
+  switch (status) {
+    case BERALIH_JPEG_TRUNCATED:
+      return {ErrorCode::kCorruptImage, "JPEG: the data ends before the image does (" +
+                                            std::to_string(bytes) + " bytes); send the whole file"};
+    case BERALIH_JPEG_UNSUPPORTED:
+      return {ErrorCode::kUnsupportedFormat,
+              "JPEG: " + std::string(message) +
+                  "; only 8-bit gray, YCbCr/RGB and CMYK/YCCK are supported"};
+    default: return {ErrorCode::kCorruptImage, "JPEG: " + std::string(message)};
+  }
+}
+
 }  // namespace
 
 Result<Decoded> decode_jpeg(std::span<const uint8_t> bytes, const DecodeOptions& options,
@@ -34,22 +75,27 @@ Result<Decoded> decode_jpeg(std::span<const uint8_t> bytes, const DecodeOptions&
   if (!found) return found.error();
   Request request{&options, &header, {}, Ok{}};
   beralih_jpeg_reader reader{accept, &request, {}};
-  switch (beralih_jpeg_read(&reader, bytes.data(), bytes.size())) {
-    case BERALIH_JPEG_OK: break;
-    case BERALIH_JPEG_REFUSED: return request.status.error();
-    case BERALIH_JPEG_TRUNCATED:
-      return Error{ErrorCode::kCorruptImage, "JPEG: the data ends before the image does (" +
-                                                 std::to_string(bytes.size()) +
-                                                 " bytes); send the whole file"};
-    case BERALIH_JPEG_UNSUPPORTED:
-      return Error{ErrorCode::kUnsupportedFormat,
-                   "JPEG: " + std::string(reader.message) +
-                       "; only 8-bit gray, YCbCr/RGB and CMYK/YCCK are supported"};
-    case BERALIH_JPEG_CORRUPT:
-      return Error{ErrorCode::kCorruptImage, "JPEG: " + std::string(reader.message)};
-  }
+  const auto status = beralih_jpeg_read(&reader, bytes.data(), bytes.size());
+  if (status == BERALIH_JPEG_REFUSED) return request.status.error();
+  if (status != BERALIH_JPEG_OK) return error_of(status, reader.message, bytes.size());
   const auto orientation = tiff_orientation(found->exif);
   return Decoded{std::move(request.image), orientation.value_or(1)};
+}
+
+Result<bool> stream_jpeg(std::span<const uint8_t> bytes, const DecodeOptions& options,
+                         ImageHeader& header, RowConsumer& consumer) {
+  if (const auto found = read_jpeg_header(bytes, options.exif); !found) return found.error();
+  StreamRequest request{&options, &header, &consumer, Ok{}};
+  beralih_jpeg_stream stream{accept_stream, take_rows, &request, {}};
+  const auto status = beralih_jpeg_stream_rows(&stream, bytes.data(), bytes.size());
+  if (status == BERALIH_JPEG_REFUSED) return request.status.error();
+  // Any other failure is worded by decode_jpeg, whose verdict is Pillow's: one place decides.
+  return status == BERALIH_JPEG_OK;
+}
+
+int jpeg_orientation(std::span<const uint8_t> bytes, ExifMode exif) {
+  const auto found = read_jpeg_header(bytes, exif);
+  return found ? tiff_orientation(found->exif).value_or(1) : 1;
 }
 
 }  // namespace beralih::codecs

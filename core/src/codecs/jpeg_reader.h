@@ -13,7 +13,8 @@ enum beralih_jpeg_status {
   BERALIH_JPEG_TRUNCATED,   /* the data ended before the last row */
   BERALIH_JPEG_CORRUPT,     /* the decoder gave up; `message` says why */
   BERALIH_JPEG_UNSUPPORTED, /* a component count or depth that Pillow refuses too */
-  BERALIH_JPEG_REFUSED      /* `accept` returned NULL */
+  BERALIH_JPEG_REFUSED,     /* `accept` refused */
+  BERALIH_JPEG_NOT_STREAMED /* beralih_jpeg_stream only: use beralih_jpeg_read */
 };
 
 struct beralih_jpeg_reader {
@@ -28,6 +29,33 @@ struct beralih_jpeg_reader {
 /* Decodes to packed 8-bit RGB. Owns nothing after it returns. */
 enum beralih_jpeg_status beralih_jpeg_read(struct beralih_jpeg_reader* reader, const uint8_t* data,
                                            size_t size);
+
+/* Columns left..right - 1 of rows top..bottom - 1 are needed. */
+struct beralih_jpeg_region {
+  uint32_t left, right, top, bottom;
+  size_t readable_behind; /* how many bytes behind a row's end will be read */
+};
+
+#define BERALIH_JPEG_BATCH 16
+
+struct beralih_jpeg_stream {
+  /* In: called once, after the header; fills `region` and returns BERALIH_JPEG_OK, or says why not.
+   */
+  enum beralih_jpeg_status (*accept)(void* user, uint32_t width, uint32_t height,
+                                     struct beralih_jpeg_region* region);
+  /* In: called with the needed rows in order, up to BERALIH_JPEG_BATCH at once: 4 bytes a pixel, R
+   * G B and one without meaning, from column `first_column` <= left on. */
+  void (*rows)(void* user, uint32_t first_row, uint32_t count, const uint8_t* const* rows,
+               uint32_t first_column);
+  void* user;
+  /* Out: as in beralih_jpeg_reader. */
+  char message[256];
+};
+
+/* Decodes what the region needs, to the same bytes as beralih_jpeg_read and with the same verdict
+ * on the whole file: what the region does not need is still entropy-decoded to the end. */
+enum beralih_jpeg_status beralih_jpeg_stream_rows(struct beralih_jpeg_stream* stream,
+                                                  const uint8_t* data, size_t size);
 
 #ifdef __cplusplus
 }
