@@ -126,7 +126,7 @@ Result<Image> decode(std::span<const uint8_t> bytes, const DecodeOptions& option
       decoded = codecs::decode_webp(bytes, options, found);
 #else
       decoded = Error{ErrorCode::kUnsupportedFormat,
-                      "WebP is not supported by this build; send JPEG, PNG, GIF or BMP"};
+                      "WebP is not supported in the page yet; send JPEG, PNG, GIF or BMP"};
 #endif
       break;
     case ImageFormat::kGif: decoded = codecs::decode_gif(bytes, options, found); break;
