@@ -16,9 +16,7 @@ static boolean source_suspend_again(j_decompress_ptr info) {
 }
 
 /* Whether parts can be skipped with the rest unchanged: one scan, decoded as it is read. */
-static int can_skip(j_decompress_ptr info) {
-  return !jpeg_has_multiple_scans(info) && !info->arith_code;
-}
+static int can_skip(j_decompress_ptr info) { return !jpeg_has_multiple_scans(info); }
 
 /* Upsampling looks one chroma sample past its own, so what is cut off must stay clear of what is
  * needed. */
@@ -112,15 +110,15 @@ enum beralih_jpeg_status beralih_jpeg_stream_rows(struct beralih_jpeg_stream* st
     status = BERALIH_JPEG_UNSUPPORTED;
     goto done;
   }
-  if (info.num_components == 4) {
+  /* The arithmetic decoder cannot suspend: where its data ends decides in Pillow's steps alone. */
+  if (info.num_components == 4 || info.arith_code) {
     status = BERALIH_JPEG_NOT_STREAMED;
     goto done;
   }
   status = stream->accept(stream->user, info.image_width, info.image_height, &region);
   if (status != BERALIH_JPEG_OK) goto done;
   status = BERALIH_JPEG_TRUNCATED;
-  /* The arithmetic decoder cannot suspend, and has an error of its own for the end of the data. */
-  if (!info.arith_code) source.base.fill_input_buffer = source_leave;
+  source.base.fill_input_buffer = source_leave;
   info.out_color_space = JCS_EXT_RGBX;
   if (!jpeg_start_decompress(&info)) goto done;
   {
