@@ -96,28 +96,13 @@ TEST_CASE("more requests than the queue holds are refused, the others answered",
   std::promise<void> opened;
   const std::shared_future<void> open = opened.get_future().share();
   // The golden case passes; the next call says that it has begun and waits for the test.
-  class SlowEngine : public FakeEngine {
-   public:
-    SlowEngine(std::promise<void>& entered, std::shared_future<void> open)
-        : entered_(entered), open_(std::move(open)) {}
-    beralih::Result<std::vector<std::vector<float>>> infer(
-        std::span<const beralih::Tensor> batch) override {
-      if (++calls_ == 2) entered_.set_value();
-      if (calls_ >= 2) open_.wait();
-      return FakeEngine::infer(batch);
-    }
-
-   private:
-    std::promise<void>& entered_;
-    std::shared_future<void> open_;
-    int calls_ = 0;
-  };
   beralih::ClassifierOptions options;
   options.queue_capacity = 1;
   const auto classifier = beralih::Classifier::load(
       bundle.path(),
       [&](const beralih::Bundle&) -> beralih::Result<std::unique_ptr<beralih::InferenceEngine>> {
-        return std::unique_ptr<beralih::InferenceEngine>(new SlowEngine(entered, open));
+        return std::unique_ptr<beralih::InferenceEngine>(
+            new beralih_test::SlowEngine(entered, open));
       },
       options);
   REQUIRE(classifier);

@@ -70,26 +70,11 @@ TEST_CASE("a full queue is waited for, not taken for a failing golden case", "[s
   std::promise<void> entered;
   std::promise<void> opened;
   std::shared_future<void> open = opened.get_future().share();
-  // The first case passes; the second call says that it has begun and waits for the test.
-  class SlowEngine : public FakeEngine {
-   public:
-    SlowEngine(std::promise<void>& entered, std::shared_future<void>& open)
-        : entered_(entered), open_(open) {}
-    Result<std::vector<std::vector<float>>> infer(std::span<const Tensor> batch) override {
-      if (++calls_ == 2) entered_.set_value();
-      if (calls_ >= 2) open_.wait();
-      return FakeEngine::infer(batch);
-    }
-
-   private:
-    std::promise<void>& entered_;
-    std::shared_future<void> open_;
-    int calls_ = 0;
-  };
+  // The golden case passes; the next call says that it has begun and waits for the test.
   ClassifierOptions options;
   options.queue_capacity = 1;
   ServingState state;
-  const auto classifier = load<SlowEngine>(bundle, options, entered, open);
+  const auto classifier = load<beralih_test::SlowEngine>(bundle, options, entered, open);
   state.publish(classifier, 0);
 
   const std::string image = red_png();

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <filesystem>
+#include <future>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 
 #include "bundle/bundle.h"
 #include "engine/inference_engine.h"
@@ -50,6 +52,25 @@ class FakeEngine : public beralih::InferenceEngine {
 
  private:
   beralih::EngineMetadata metadata_;
+};
+
+/// From its second call on it waits for `open`; the second call first fulfils `entered`, which must
+/// outlive it.
+class SlowEngine : public FakeEngine {
+ public:
+  SlowEngine(std::promise<void>& entered, std::shared_future<void> open)
+      : entered_(entered), open_(std::move(open)) {}
+  beralih::Result<std::vector<std::vector<float>>> infer(
+      std::span<const beralih::Tensor> batch) override {
+    if (++calls_ == 2) entered_.set_value();
+    if (calls_ >= 2) open_.wait();
+    return FakeEngine::infer(batch);
+  }
+
+ private:
+  std::promise<void>& entered_;
+  std::shared_future<void> open_;
+  int calls_ = 0;
 };
 
 }  // namespace beralih_test
