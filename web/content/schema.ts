@@ -110,12 +110,20 @@ export interface Content extends LanguageName {
     file: string
     bytes: string
     preprocessingHash: string
-    load: string
-    warmUp: string
+    parameters: string
     device: string
     source: string
     fromNetwork: string
     fromKept: string
+    fromDisk: string
+    loading: string
+    check: string
+    load: string
+    warmUp: string
+    golden: string
+    ready: string
+    memory: string
+    process: string
     inputFigure: string
     inputCaption: (original: string, crop: string, tensor: string) => string
     originalAlt: string

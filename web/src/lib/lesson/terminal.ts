@@ -44,6 +44,17 @@ export function lineFor(event: FlowEvent): Line | null {
       return event.reused
         ? page('session reused: weights are loaded once')
         : page(`session created ${ms(event.createMs)}, warm-up ${ms(event.warmUpMs)} (onnxruntime-web ${groupedBytes(event.runtimeBytes)}, threads ${event.threads})`)
+    case 'server-loaded': {
+      const { pid, startedAt, libtorch, device, dtype, threads, ms: took } = event.record
+      const loaded = took.hashes + took.program + took.attach + took.warmUp
+      return server(
+        `loaded once, at ${startedAt}, by process ${pid}: ${ms(loaded)}, ready after ${ms(took.ready)} (libtorch ${libtorch}, ${device} ${dtype}, threads ${threads})`,
+      )
+    }
+    case 'server-load-unknown': {
+      const { code, facts } = event.failure
+      return server(`GET /api/artifacts: ${facts.status ? `${facts.status} ` : ''}${code}${facts.detail ? `: ${facts.detail}` : ''}`)
+    }
     case 'input-read':
       return page(`read ${event.name}  ${groupedBytes(event.bytes)}`)
     case 'preprocessed': {
