@@ -72,6 +72,7 @@ export interface Content extends LanguageName {
     inputTitle: string
     samples: string
     own: string
+    noPreview: string
     dropHint: string
     chosen: (name: string, bytes: string) => string
     run: string

@@ -38,6 +38,10 @@ export const failures: Pick<Content, 'pageFailures' | 'serverFailures'> = {
       title: 'The download is not what the contract says.',
       text: (f) => `${f.file}: SHA-256 ${f.theirs}, but the contract names ${f.ours}. The file was thrown away and not used; press again to download anew.`,
     },
+    download_too_long: {
+      title: 'The download is longer than the contract says.',
+      text: (f) => `${f.file} has ${f.expected} bytes by the contract, but more arrived. They were thrown away; check the bundle, then press again.`,
+    },
     session_failed: {
       title: 'The model could not be loaded in the page.',
       text: (f) => `ONNX Runtime Web refused it: ${f.detail}. Close other tabs if memory is short, then press again.`,
@@ -65,7 +69,7 @@ export const failures: Pick<Content, 'pageFailures' | 'serverFailures'> = {
     },
     image_too_large: {
       title: 'This image is too large.',
-      text: (f) => `${f.file} has more pixels than the core’s limit. Make it smaller, then choose it again.`,
+      text: (f) => `${f.file} has more pixels than the core decodes, 89 million. Make it smaller, then choose it again.`,
     },
     out_of_memory: {
       title: 'There is not enough memory.',

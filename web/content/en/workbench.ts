@@ -29,6 +29,7 @@ export const workbench: Pick<Content, 'evidence' | 'tasks' | 'bench' | 'state' |
     inputTitle: 'INPUT',
     samples: 'Sample images',
     own: 'Choose a file…',
+    noPreview: 'no preview',
     dropHint: 'or drop or paste an image here',
     chosen: (name, bytes) => `${name}, ${bytes} bytes`,
     run: 'Simulate Deployment Flow',

@@ -38,6 +38,10 @@ export const failures: Pick<Content, 'pageFailures' | 'serverFailures'> = {
       title: 'Unduhan tidak sama dengan kontrak.',
       text: (f) => `${f.file}: SHA-256 ${f.theirs}, sedangkan kontrak menyebut ${f.ours}. Berkas itu dibuang dan tidak dipakai; tekan lagi untuk mengunduh ulang.`,
     },
+    download_too_long: {
+      title: 'Unduhan lebih panjang daripada kata kontrak.',
+      text: (f) => `${f.file} menurut kontrak berisi ${f.expected} bita, tetapi yang datang lebih. Semuanya dibuang; periksa bundelnya, lalu tekan lagi.`,
+    },
     session_failed: {
       title: 'Model tidak dapat dimuat di halaman.',
       text: (f) => `ONNX Runtime Web menolaknya: ${f.detail}. Tutup tab lain bila memori kurang, lalu tekan lagi.`,
@@ -65,7 +69,7 @@ export const failures: Pick<Content, 'pageFailures' | 'serverFailures'> = {
     },
     image_too_large: {
       title: 'Gambar ini terlalu besar.',
-      text: (f) => `${f.file} memiliki lebih banyak piksel daripada batas inti. Perkecil gambarnya, lalu pilih lagi.`,
+      text: (f) => `${f.file} memiliki lebih banyak piksel daripada batas inti, yaitu 89 juta. Perkecil gambarnya, lalu pilih lagi.`,
     },
     out_of_memory: {
       title: 'Memori tidak cukup.',

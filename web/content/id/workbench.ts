@@ -29,6 +29,7 @@ export const workbench: Pick<Content, 'evidence' | 'tasks' | 'bench' | 'state' |
     inputTitle: 'INPUT',
     samples: 'Gambar contoh',
     own: 'Pilih berkas…',
+    noPreview: 'tanpa pratinjau',
     dropHint: 'atau jatuhkan maupun tempel gambar di sini',
     chosen: (name, bytes) => `${name}, ${bytes} bita`,
     run: 'Simulasikan Alur Deployment',

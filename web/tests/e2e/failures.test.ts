@@ -70,8 +70,10 @@ describe('input', () => {
     expect(await run(page)).toBe('image_too_large')
   })
 
-  test('after all that the page goes on', async () => {
+  test('after all that the page goes on, and shows the picture again', async () => {
+    expect(await page.locator('.chosen .shot').innerText()).toBe('no preview')
     await choose(page, 'dog2.jpg', dog)
+    await page.locator('.chosen img').waitFor()
     expect(await run(page)).toBe('done')
     expect((await topFive(page))[0]?.[0]).toBe('German shepherd')
   })

@@ -10,6 +10,7 @@ export const pageFailureCodes = [
   'download_cut',
   'download_stalled',
   'download_altered',
+  'download_too_long',
   'session_failed',
   'sample_unreachable',
   'empty_file',

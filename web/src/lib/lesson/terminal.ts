@@ -26,6 +26,7 @@ export function lineFor(event: FlowEvent): Line | null {
       return page(`preflight: ${event.threads} threads${memory}, isolated ${yesNo(event.isolated)}, storage ${yesNo(event.storage)}`)
     }
     case 'core-ready':
+      if (event.bytes === 0) return page(`core ${event.version} reused: wasm simd ${yesNo(event.simd)}`)
       return page(`core ${event.version} ready: wasm simd ${yesNo(event.simd)}, ${groupedBytes(event.bytes)}, ${ms(event.ms)}`)
     case 'contract-read': {
       const from = { server: 'GET /api/contract', bundle: 'GET bundle/contract.json', kept: 'kept contract.json' }[event.origin]
@@ -87,7 +88,9 @@ export function lineFor(event: FlowEvent): Line | null {
     }
     case 'failed': {
       const { code, facts } = event.failure
-      const detail = [facts.file, facts.detail].filter(Boolean).join(': ')
+      const expected = facts.theirs ? `sha256 ${facts.theirs}, expected ${facts.ours ?? ''}` : undefined
+      const arrived = facts.expected ? `${facts.received ?? 0} of ${groupedBytes(facts.expected)}` : undefined
+      const detail = [facts.file, expected ?? arrived ?? facts.detail].filter(Boolean).join(': ')
       return page(detail ? `${code} ${detail}` : code, code === 'stopped' ? {} : { tone: 'over' })
     }
     default:

@@ -120,7 +120,7 @@ const handlers: Handlers = {
   async fetchArtifact([file, url], progress) {
     const earlier = obtained.get(file.sha256)
     const inUse = artifacts.has(file.sha256) || (sessionReady !== null && sessionSha256 === file.sha256)
-    if (earlier && inUse) return { ...earlier, source: 'kept', received: 0, ms: 0 }
+    if (earlier && inUse) return { ...earlier, source: 'kept', received: 0 }
     const { bytes, report } = await obtain(file, url, (data) => started().sha256(data), progress)
     artifacts.set(file.sha256, bytes)
     obtained.set(file.sha256, report)
