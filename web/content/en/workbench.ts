@@ -70,7 +70,7 @@ export const workbench: Pick<Content, 'evidence' | 'tasks' | 'bench' | 'state' |
     model: 'model',
     file: 'File',
     bytes: 'Bytes',
-    preprocessingHash: 'Preprocessing',
+    preprocessingHash: 'Pre\u00adprocessing',
     parameters: 'Parameters',
     device: 'Device',
     source: 'Source',

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { bundle, launch, startNative, startSite, type Native, type Site } from './harness'
-import { PageWorker, preprocessNatively, sharedFiles, skipShared, type NativeLine, type Settled } from './shared'
+import { PageWorker, preprocessNatively, recordedByPillow, sharedFiles, skipShared, type NativeLine, type Settled } from './shared'
 
 const contract = readFileSync(join(bundle, 'contract.json'), 'utf8')
 type Knobs = Record<string, unknown>
@@ -20,6 +20,7 @@ const specs: [string, Knobs][] = [
   ['lanczos by the longest side, padded, BGR', { ...unsized, resize_longest_side: 200, resize_filter: 'lanczos', pad_value: [1, 2, 3], channel_order: 'BGR' }],
 ]
 const leastFiles = 280
+const leastRecorded = 240
 
 /** The page answers some files before the core does, in words of its own. */
 function pageVerdict(line: NativeLine, head: Buffer): string | undefined {
@@ -88,6 +89,31 @@ describe.skipIf(skipShared)('the shared data in Chromium', { timeout: 180_000 },
     )
     expect(different).toEqual([])
     expect(counts.equalTensors).toBeGreaterThan(counts.equalRefusals)
+  })
+
+  // Independent of the native build: what is wrong in the core on both targets alike is wrong here.
+  test('WebAssembly == Pillow as recorded: pixels, crops, and what is refused', async () => {
+    const { folder, recorded } = recordedByPillow()
+    const json = JSON.parse(contract) as { input: object }
+    const preprocessing = { ...knobs, resize_shorter_side: 242, center_crop: [224, 224], gray16: 'pillow' }
+    const input = { ...json.input, shape: [-1, 3, 224, 224] }
+    await worker.call('openContract', JSON.stringify({ ...json, input, preprocessing }))
+    const counts = { equal: 0, refused: 0, webp: 0 }
+    const different: { file: string; pillow: unknown; page: unknown }[] = []
+    for (const [file, want] of Object.entries(recorded)) {
+      const settled = await worker.preprocess(join(folder, file))
+      const code = 'failure' in settled ? settled.failure.code : null
+      const page = 'failure' in settled ? code : [settled.result.pixelsSha256, settled.result.cropSha256]
+      const pillow = want.error ?? [want.rgb, want.vit_l_16_v1]
+      if (code === 'webp_image') counts.webp++
+      else if (want.error !== undefined && code !== null) counts.refused++
+      else if (JSON.stringify(page) === JSON.stringify(pillow)) counts.equal++
+      else different.push({ file, pillow, page })
+    }
+    const files = Object.keys(recorded).length
+    console.log(`Pillow as recorded: ${files} files, ${counts.equal} equal, ${counts.refused} refused by both, ${counts.webp} WebP, ${different.length} different`)
+    expect(files).toBeGreaterThanOrEqual(leastRecorded)
+    expect(different).toEqual([])
   })
 })
 

@@ -24,6 +24,14 @@ export function sharedFiles(...folders: ('images' | 'photos')[]): string[] {
   return folders.flatMap((folder) => filesBelow(join(shared, 'data', folder)))
 }
 
+/** What Pillow made of the shared images, by their path below images/: hashes of pixels and of crops, or the error it raised. */
+export type Recorded = Record<string, { error?: string; rgb?: string; vit_l_16_v1?: string }>
+export function recordedByPillow(): { folder: string; recorded: Recorded } {
+  if (!shared) throw new Error('BERALIH_REQUIRE_SHARED=1, but BERALIH_SHARED is not set')
+  const folder = join(shared, 'data/images')
+  return { folder, recorded: JSON.parse(readFileSync(join(folder, 'expected-pillow-9.4.0-ljt2.1.5.json'), 'utf8')) as Recorded }
+}
+
 /** One line of `beralih preprocess --json`. */
 export interface NativeLine {
   file: string
