@@ -90,6 +90,10 @@ Result<Decoded> decode_jpeg(std::span<const uint8_t> bytes, const DecodeOptions&
                             ImageHeader& header) {
   const auto found = read_jpeg_header(bytes, options.exif);
   if (!found) return found.error();
+  // Here already: libjpeg refuses more than 65500 a side in words of its own.
+  if (const auto status = check_size("JPEG", found->width, found->height, options); !status) {
+    return status.error();
+  }
   Request request{&options, &header, {}, Ok{}};
   beralih_jpeg_reader reader{accept, &request, {}};
   const auto status = beralih_jpeg_read(&reader, bytes.data(), bytes.size());
