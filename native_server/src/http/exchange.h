@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "http/negotiation.h"
 #include "http/origin.h"
@@ -27,6 +28,7 @@ inline constexpr const char* kJson = "application/json";
 struct Exchange {
   const ServingState& state;
   const RouteOptions& options;
+  std::string_view route;  ///< the pattern in the table that the path fits; empty: none
   const httplib::Request& request;
   httplib::Response& response;
   const httplib::ContentReader* reader;  ///< nullptr for methods without a body
@@ -34,6 +36,8 @@ struct Exchange {
 
   void fail(const Problem& problem) const;
   void fail_not_ready() const;
+  /// What stands in the path where the route has "{name}"; empty if it has none of that name.
+  std::string_view path_argument(std::string_view name) const;
   /// Ends the connection behind the answer.
   void fail_and_close(const Problem& problem) const;
 };
