@@ -74,7 +74,7 @@ void handle_classify(const Exchange& exchange) {
   if (!answer) return exchange.fail(problem_for(answer.error()));
   exchange.response.status = 200;
   exchange.response.set_header("Cache-Control", "no-store");
-  exchange.response.set_header("Server-Timing", server_timing(answer->timings));
+  exchange.report_timings(answer->timings);
   exchange.response.set_content(classification_json(*answer, *classifier, current_request_id()),
                                 kJson);
 }

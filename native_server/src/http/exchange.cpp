@@ -6,6 +6,7 @@
 
 #include "http/path_pattern.h"
 #include "http/routes.h"
+#include "http/wire.h"
 
 namespace beralih {
 namespace {
@@ -28,6 +29,13 @@ void Exchange::fail_not_ready() const {
   const std::string start =
       request.path.starts_with("/v2") ? "not ready: " : "The server is not ready: ";
   fail(problem_for_status(503, start + state.reason()));
+}
+
+void Exchange::report_timings(const StageTimings& timings) const {
+  response.set_header("Server-Timing", server_timing(timings));
+  for_each_stage(timings, [this](std::string_view stage, double milliseconds) {
+    options.metrics->observe_stage(stage, milliseconds);
+  });
 }
 
 std::string_view Exchange::path_argument(std::string_view name) const {

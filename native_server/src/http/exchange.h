@@ -14,6 +14,7 @@
 #include "http/problem.h"
 #include "http/serving_state.h"
 #include "http/static_site.h"
+#include "telemetry/server_metrics.h"
 
 namespace beralih {
 
@@ -21,6 +22,7 @@ struct RouteOptions {
   size_t max_body_bytes = 0;
   std::shared_ptr<const StaticSite> site;
   OriginLists origins;
+  ServerMetrics* metrics = nullptr;  ///< never null; outlives the server
 };
 
 inline constexpr const char* kJson = "application/json";
@@ -36,6 +38,8 @@ struct Exchange {
 
   void fail(const Problem& problem) const;
   void fail_not_ready() const;
+  /// What the request took: as the Server-Timing header, and for the metrics.
+  void report_timings(const StageTimings& timings) const;
   /// What stands in the path where the route has "{name}"; empty if it has none of that name.
   std::string_view path_argument(std::string_view name) const;
   /// Ends the connection behind the answer.

@@ -17,6 +17,8 @@ void handle_model_metadata(const Exchange& exchange);
 void handle_model_ready(const Exchange& exchange);
 void handle_infer(const Exchange& exchange);
 
+void handle_metrics(const Exchange& exchange);
+
 /// /bundle/PATH: what the page needs of the bundle.
 void handle_bundle(const Exchange& exchange);
 

@@ -10,7 +10,6 @@
 #include "http/infer_request.h"
 #include "http/infer_response.h"
 #include "http/request_checks.h"
-#include "http/wire.h"
 
 namespace beralih {
 namespace {
@@ -125,7 +124,7 @@ Result<InferResponse> infer(const Exchange& exchange, Classifier& classifier,
   if (!items) return items.error();
   const auto outcome = classifier.infer(*std::move(items), options_of(*request));
   if (!outcome) return outcome.error();
-  exchange.response.set_header("Server-Timing", server_timing(outcome->timings));
+  exchange.report_timings(outcome->timings);
   return infer_response(*request, *outcome, classifier.bundle());
 }
 

@@ -22,6 +22,7 @@ constexpr Route kRoutes[] = {
     {"POST", "/api/classify",                               handle_classify},
     {"GET",  "/api/contract",                               handle_contract},
     {"GET",  "/api/artifacts",                              handle_artifacts},
+    {"GET",  "/metrics",                                    handle_metrics},
     {"GET",  "/bundle/*",                                   handle_bundle},
     {"GET",  "/v2",                                         handle_server_metadata},
     {"GET",  "/v2/health/live",                             handle_live},
@@ -45,13 +46,14 @@ void dispatch(Exchange exchange) {
   for (const Route& route : kRoutes) {
     if (!fits_pattern(request.path, route.path)) continue;
     exchange.route = route.path;
+    note_route(route.path);
     if (route.method == method) return route.handler(exchange);
     allowed += (allowed.empty() ? "" : ", ") + std::string(route.method) +
                (route.method == "GET" ? ", HEAD" : "");
   }
   if (allowed.empty()) {
-    if (!handle_page(exchange)) handle_unknown(exchange);
-    return;
+    if (handle_page(exchange)) return note_route("page");
+    return handle_unknown(exchange);
   }
   read_body(exchange, /*keep=*/false);
   exchange.response.set_header("Allow", allowed);
