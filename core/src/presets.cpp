@@ -61,6 +61,13 @@ void for_each_name(const PresetRow& row, F use) {
   }
 }
 
+template <typename F>
+void for_each_name(F use) {
+  use(kDlibResnet34);
+  use(kHfVit);
+  for (const PresetRow& row : kPresetRows) for_each_name(row, use);
+}
+
 std::optional<PreprocessSpec> find(std::string_view name) {
   if (name == kDlibResnet34) return dlib_resnet34();
   if (name == kHfVit) return hf_vit();
@@ -92,10 +99,15 @@ size_t edit_distance(std::string_view a, std::string_view b) {
 std::string_view nearest(std::string_view name) {
   constexpr size_t kLongest = 100;  // of no preset's name; what is longer is not worth the time
   name = name.substr(0, kLongest);
-  const auto names = preset_names();
-  return *std::min_element(names.begin(), names.end(), [&](auto a, auto b) {
-    return edit_distance(name, a) < edit_distance(name, b);
+  std::string_view best;
+  size_t smallest = SIZE_MAX;
+  for_each_name([&](std::string_view candidate) {
+    const size_t distance = edit_distance(name, candidate);
+    if (distance >= smallest) return;
+    smallest = distance;
+    best = candidate;
   });
+  return best;
 }
 
 }  // namespace
@@ -114,10 +126,8 @@ Result<PreprocessSpec> preset(std::string_view name) {
 }
 
 std::vector<std::string_view> preset_names() {
-  std::vector<std::string_view> names{kDlibResnet34, kHfVit};
-  for (const PresetRow& row : kPresetRows) {
-    for_each_name(row, [&](std::string_view name) { names.push_back(name); });
-  }
+  std::vector<std::string_view> names;
+  for_each_name([&](std::string_view name) { names.push_back(name); });
   std::sort(names.begin(), names.end());
   return names;
 }
