@@ -183,7 +183,8 @@ void add_preprocess_command(CLI::App& app) {
   source->add_option("--bundle", flags->bundle, "a bundle's contract")
       ->envname("BERALIH_BUNDLE")
       ->capture_default_str();
-  source->add_option("--preset", flags->preset_name, "a named preset, e.g. dlib:resnet34");
+  source->add_option("--preset", flags->preset_name,
+                     "a named preset, e.g. dlib:resnet34; `beralih presets` lists them");
   source->add_option("--spec", flags->spec_file,
                      "a JSON file with the \"preprocessing\" object of a contract");
   command
