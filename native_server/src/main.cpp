@@ -25,6 +25,7 @@ int main(int argc, char** argv) {
   beralih::add_serve_command(app);
   beralih::add_predict_command(app);
   beralih::add_preprocess_command(app);
+  beralih::add_health_command(app);
 
   try {
     app.parse(argc, argv);
