@@ -28,6 +28,7 @@
 #include "http/static_site.h"
 #include "telemetry/access_log.h"
 #include "telemetry/process.h"
+#include "telemetry/service_manager.h"
 
 namespace beralih {
 namespace {
@@ -167,6 +168,7 @@ void serve(const ServeFlags& flags) {
     const double ready_after_ms = program_age_ms();
     state.publish(classifier, ready_after_ms);
     write_log_line(ready_line(*classifier, ready_after_ms));
+    notify_service_manager("READY=1");
     check_golden_cases(classifier, state, stop);
   });
 
@@ -174,6 +176,7 @@ void serve(const ServeFlags& flags) {
   loader.request_stop();
   loader.join();
   state.withdraw("the server is shutting down");
+  notify_service_manager("STOPPING=1");
   server.stop();
   if (load_error) fail_command(*load_error);
   classifier->shutdown();
