@@ -5,6 +5,7 @@
 
 namespace beralih {
 
+void add_bundle_fetch_command(CLI::App& bundle);
 void add_bundle_make_command(CLI::App& bundle);
 void add_bundle_verify_command(CLI::App& bundle);
 void add_bundle_inspect_command(CLI::App& bundle);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "beralih/preprocess.h"
+#include "beralih/resize_kernels.h"
 #include "beralih/sha256.h"
 #include "bundle/bundle.h"
 #include "cli/commands.h"
@@ -25,6 +26,8 @@ struct PreprocessFlags {
   PreprocessingFlags preprocessing;
   int64_t max_pixels = kDefaultMaxPixels;
   bool json = false;
+  bool tensor_only = false;
+  std::string resize_kernels;
   std::string npy;
   std::vector<std::string> images;
 };
@@ -45,15 +48,18 @@ void print_json(const Json& json) {
   flush_stdout();
 }
 
+// `trace` is null where only the tensor was asked for.
 Json describe(const std::string& image, const PreprocessResult& result,
-              const PreprocessTrace& trace) {
+              const PreprocessTrace* trace) {
   Json json;
   json["file"] = image;
   json["format"] = image_format_name(result.header.format);
   json["width"] = result.oriented.width;
   json["height"] = result.oriented.height;
-  json["pixels_sha256"] = sha256_hex(trace.decoded.pixels);
-  json["crop_sha256"] = sha256_hex(trace.cropped.pixels);
+  if (trace != nullptr) {
+    json["pixels_sha256"] = sha256_hex(trace->decoded.pixels);
+    json["crop_sha256"] = sha256_hex(trace->cropped.pixels);
+  }
   json["tensor_sha256"] = sha256_hex(result.tensor.bytes());
   json["shape"] = result.tensor.shape;
   json["dtype"] = dtype_knob_name(result.tensor.dtype());
@@ -70,6 +76,7 @@ void print_text(const Json& json) {
               json["format"].get<std::string>().c_str(), json["width"].get<int>(),
               json["height"].get<int>());
   for (const char* key : {"pixels_sha256", "crop_sha256", "tensor_sha256"}) {
+    if (!json.contains(key)) continue;
     std::printf("  %-14s %s\n", key, json[key].get<std::string>().c_str());
   }
   std::printf("  %-14s %s %s\n", "tensor", json["dtype"].get<std::string>().c_str(),
@@ -84,8 +91,9 @@ Status preprocess_one(const std::string& image, const PreprocessSpec& spec,
                       const PreprocessFlags& flags) {
   const auto file = MappedFile::open(image);
   if (!file) return file.error();
-  PreprocessTrace trace;
-  const auto result = preprocess((*file)->bytes(), spec, flags.max_pixels, &trace);
+  PreprocessTrace kept;
+  PreprocessTrace* trace = flags.tensor_only ? nullptr : &kept;
+  const auto result = preprocess((*file)->bytes(), spec, flags.max_pixels, trace);
   if (!result) return result.error();
   if (!flags.npy.empty()) {
     if (auto written = write_npy(flags.npy, result->tensor); !written) return written.error();
@@ -103,6 +111,15 @@ Status preprocess_one(const std::string& image, const PreprocessSpec& spec,
 void run_preprocess(const PreprocessFlags& flags) {
   const auto spec = chosen_spec(flags);
   if (!spec) fail_command(spec.error());
+  if (!flags.resize_kernels.empty() && !use_resize_kernels(flags.resize_kernels)) {
+    std::string known;
+    for (const std::string_view name : resize_kernel_names()) {
+      known += known.empty() ? "" : ", ";
+      known += name;
+    }
+    fail_command({ErrorCode::kInvalidArgument, "--resize-kernels: this processor has " + known +
+                                                   ", not \"" + flags.resize_kernels + '"'});
+  }
   bool failed = false;
   for (const std::string& image : flags.images) {
     const auto done = preprocess_one(image, *spec, flags);
@@ -141,6 +158,14 @@ void add_preprocess_command(CLI::App& app) {
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
       ->capture_default_str();
   command->add_flag("--json", flags->json, "one JSON object a line");
+  command->add_flag("--tensor-only", flags->tensor_only,
+                    "only the tensor's hash, made as the server makes it: in one pass where the "
+                    "format allows, without keeping the pixels in between");
+  command
+      ->add_option("--resize-kernels", flags->resize_kernels,
+                   "the instruction set that resizes, e.g. scalar; every one makes the same bytes "
+                   "(default: the fastest)")
+      ->envname("BERALIH_RESIZE_KERNELS");
   command->add_option("--npy", flags->npy, "write the tensor of the one image to this .npy file");
   command->add_option("IMAGE", flags->images, "JPEG, PNG, WebP, GIF or BMP files")->required();
   command->callback([flags] {

@@ -17,7 +17,8 @@ bool is_whole_contract(std::string_view text) {
 }  // namespace
 
 void add_preprocessing_flags(CLI::App& command, CLI::App& source, PreprocessingFlags& flags) {
-  source.add_option("--preset", flags.preset_name, "a named preset, e.g. dlib:resnet34");
+  source.add_option("--preset", flags.preset_name,
+                    "a named preset, e.g. dlib:resnet34; `beralih presets` lists them");
   source.add_option("--spec", flags.spec_file,
                     "a JSON file with the \"preprocessing\" object of a contract");
   command

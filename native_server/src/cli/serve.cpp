@@ -11,6 +11,7 @@
 #include <csignal>
 #include <cstdio>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -27,6 +28,7 @@
 #include "http/static_site.h"
 #include "telemetry/access_log.h"
 #include "telemetry/process.h"
+#include "telemetry/service_manager.h"
 
 namespace beralih {
 namespace {
@@ -166,6 +168,7 @@ void serve(const ServeFlags& flags) {
     const double ready_after_ms = program_age_ms();
     state.publish(classifier, ready_after_ms);
     write_log_line(ready_line(*classifier, ready_after_ms));
+    notify_service_manager("READY=1");
     check_golden_cases(classifier, state, stop);
   });
 
@@ -173,6 +176,7 @@ void serve(const ServeFlags& flags) {
   loader.request_stop();
   loader.join();
   state.withdraw("the server is shutting down");
+  notify_service_manager("STOPPING=1");
   server.stop();
   if (load_error) fail_command(*load_error);
   classifier->shutdown();
@@ -267,6 +271,16 @@ void add_serve_command(CLI::App& app) {
               "other server that the page may call; repeatable");
   add_origins(*command, "--allow-embed", flags->http.origins.frames, "BERALIH_ALLOW_EMBED",
               "origin whose pages may show the page in a frame; repeatable");
+  const std::map<std::string, LogFormat> formats{
+      {"text", LogFormat::kText     },
+      {"json", LogFormat::kJsonLines}
+  };
+  command
+      ->add_option("--log-format", flags->http.log_format,
+                   "lines per request on stderr: text (default) or json")
+      ->envname("BERALIH_LOG_FORMAT")
+      ->transform(CLI::CheckedTransformer(formats, CLI::ignore_case).description("text|json"))
+      ->type_name("FORMAT");
   command->add_flag("--quiet", flags->quiet, "no line per request")->envname("BERALIH_QUIET");
   command->callback([flags] {
     flags->http.log_requests = !flags->quiet;
