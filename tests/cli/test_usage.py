@@ -28,8 +28,9 @@ def test_an_unknown_subcommand_gets_the_list(binary):
 
 def test_a_missing_step_of_bundle_gets_the_list(binary):
     for arguments in (["bundle"], ["bundle", "frob"]):
-        assert usage_error(binary, *arguments) == ("beralih bundle: a subcommand is missing or unknown; there are make, "
-                                                   "verify, inspect, diff, pack, unpack")
+        line = usage_error(binary, *arguments)
+        assert line.startswith("beralih bundle: a subcommand is missing or unknown; there are ")
+        assert line.endswith("make, verify, inspect, diff, pack, unpack")
     assert usage_error(binary, "bundle", "make").endswith("Try beralih bundle make --help")
 
 
