@@ -1,6 +1,7 @@
 // contract.json to types.
 #include <cmath>
 #include <initializer_list>
+#include <limits>
 #include <set>
 
 #include "beralih/contract.h"
@@ -33,6 +34,9 @@ class Node {
         path_(std::move(path)),
         problems_(&problems),
         allow_unknown_(allow_unknown) {}
+
+  /// The same value, whose unknown fields are refused whatever the version.
+  Node strict() const { return {*value_, path_, *problems_, false}; }
 
   void expected(const std::string& what) const {
     problems_->report(path_, "expected " + what + ", found " + shown(*value_));
@@ -93,11 +97,14 @@ class Node {
     return text;
   }
 
+  /// 224.0 is an integer too, as JSON Schema has it.
   int64_t integer(int64_t low, int64_t high) const {
-    if (value_->is_number_integer() &&
-        !(value_->is_number_unsigned() && value_->get<uint64_t>() > uint64_t{INT64_MAX})) {
-      const auto number = value_->get<int64_t>();
-      if (number >= low && number <= high) return number;
+    if (value_->is_number()) {
+      const auto number = value_->get<double>();
+      const bool whole = number == std::floor(number);
+      if (whole && number >= static_cast<double>(low) && number <= static_cast<double>(high)) {
+        return value_->get<int64_t>();
+      }
     }
     expected("an integer from " + std::to_string(low) + " to " + std::to_string(high));
     return low;
@@ -108,7 +115,7 @@ class Node {
       const double number = value_->get<double>();
       if (std::isfinite(number) && number >= low && number <= high) return number;
     }
-    expected("a number in range");
+    expected("a number from " + shown(low) + " to " + shown(high));
     return low;
   }
 
@@ -127,16 +134,13 @@ class Node {
     return value.value_or(names[0].first);
   }
 
-  template <typename T>
-  std::array<T, 3> triple(double low, double high) const {
-    std::array<T, 3> values{};
-    const auto nodes = items();
-    if (nodes.size() != 3) {
-      expected("three numbers");
-      return values;
-    }
-    for (size_t i = 0; i < 3; ++i) values[i] = static_cast<T>(nodes[i].number(low, high));
-    return values;
+  std::array<float, 3> floats(double low, double high) const {
+    return triple<float>(
+        [&](const Node& node) { return static_cast<float>(node.number(low, high)); });
+  }
+  std::array<uint8_t, 3> bytes() const {
+    return triple<uint8_t>(
+        [](const Node& node) { return static_cast<uint8_t>(node.integer(0, 255)); });
   }
 
   Size size() const {
@@ -153,6 +157,18 @@ class Node {
   static const Json& null() {
     static const Json value;
     return value;
+  }
+
+  template <typename T, typename Read>
+  std::array<T, 3> triple(Read read) const {
+    std::array<T, 3> values{};
+    const auto nodes = items();
+    if (nodes.size() != 3) {
+      expected("three numbers");
+      return values;
+    }
+    for (size_t i = 0; i < 3; ++i) values[i] = read(nodes[i]);
+    return values;
   }
 
   const Json* value_;
@@ -207,10 +223,11 @@ void read_values(const Node& node, PreprocessSpec& spec) {
   } else if (node.has("rescale")) {
     node.at("rescale").report("does not apply to value_range 0..255; remove it");
   }
-  spec.image_mean = node.at("image_mean").triple<float>(-kLargest, kLargest);
-  spec.image_std = node.at("image_std").triple<float>(0, kLargest);
+  constexpr float kSmallest = std::numeric_limits<float>::min();
+  spec.image_mean = node.at("image_mean").floats(-kLargest, kLargest);
+  spec.image_std = node.at("image_std").floats(0, kLargest);
   for (const float value : spec.image_std) {
-    if (!(value > 0)) node.at("image_std").expected("numbers above 0");
+    if (value < kSmallest) node.at("image_std").expected("numbers above 0 (from 1.2e-38)");
   }
 }
 
@@ -225,7 +242,7 @@ PreprocessSpec read_spec(const Node& node) {
   read_resize(node, spec);
   spec.center_crop.reset();
   if (node.has("center_crop")) spec.center_crop = node.at("center_crop").size();
-  spec.pad_value = node.at("pad_value").triple<uint8_t>(0, 255);
+  spec.pad_value = node.at("pad_value").bytes();
   spec.channel_order = node.at("channel_order").enumeration(kChannelOrderNames);
   spec.layout = node.at("layout").enumeration(kLayoutNames);
   spec.dtype = node.at("dtype").enumeration(kDtypeNames);
@@ -329,7 +346,8 @@ void check_input(const Node& root, const Contract& contract) {
   }
 }
 
-// "beralih.contract/1" or "/1.N": a newer minor version only adds fields that may be ignored.
+// "beralih.contract/1", which is "/1.0", or "/1.N": a newer minor version only adds fields that may
+// be ignored. None of them is a knob: a preprocessing that is not wholly understood is refused.
 struct SchemaVersion {
   bool supported = false;
   bool newer_minor = false;
@@ -341,7 +359,8 @@ SchemaVersion schema_version(const std::string& schema) {
   if (!schema.starts_with(prefix + ".")) return {};
   const std::string minor = schema.substr(prefix.size() + 1);
   const bool digits = !minor.empty() && minor.find_first_not_of("0123456789") == minor.npos;
-  return {digits, digits && minor.find_first_not_of('0') != minor.npos};
+  if (!digits || (minor[0] == '0' && minor.size() > 1)) return {};
+  return {true, minor != "0"};
 }
 
 Contract read_contract(const Node& root) {
@@ -351,8 +370,8 @@ Contract read_contract(const Node& root) {
   contract.name = root.at("name").non_empty_string();
   contract.version = root.at("version").non_empty_string();
   contract.description = root.at("description").string();
-  contract.preprocessing = read_spec(root.at("preprocessing"));
-  contract.input = read_tensor(root.at("input"));
+  contract.preprocessing = read_spec(root.at("preprocessing").strict());
+  contract.input = read_tensor(root.at("input").strict());
   contract.output = read_tensor(root.at("output"));
   contract.files = read_files(root.at("files"));
   contract.golden = read_golden(root.at("golden"), contract.files);

@@ -82,6 +82,17 @@ class PixelReader {
     }
   }
 
+  /// What Pillow starts from: zeros, which a palette gives the colour of its first entry.
+  Image blank(int height, int width) const {
+    Image image = Image::allocate(height, width);
+    const auto& first = palette_[0];
+    if (header_.color_type != 3 || first == std::array<uint8_t, 3>{}) return image;
+    for (size_t i = 0; i < image.pixels.size(); i += Image::kChannels) {
+      std::copy_n(first.data(), Image::kChannels, image.pixels.data() + i);
+    }
+    return image;
+  }
+
   void read(const uint8_t* row, size_t x, uint8_t* rgb) const {
     const bool wide = header_.bit_depth == 16;
     switch (header_.color_type) {
@@ -216,7 +227,7 @@ class FrameDecoder {
       for (size_t x = 0; x < columns; ++x, to += size_t{pass.step_x} * Image::kChannels) {
         pixels_.read(samples.data(), x, to);
       }
-      // ZipDecode.c: a stream that ends early leaves the rest of the picture black.
+      // ZipDecode.c: a stream that ends early leaves the rest of the picture blank.
       if (inflater_.ended()) return Ok{};
       std::swap(row, previous);
     }
@@ -245,8 +256,8 @@ Result<Decoded> decode_png(std::span<const uint8_t> bytes, const DecodeOptions& 
     return Error{ErrorCode::kCorruptImage, "PNG: the first frame has no pixels"};
   }
 
-  Decoded decoded{Image::allocate(header.height, header.width), 1};
   const PixelReader pixels(png, container.palette(), options.gray16);
+  Decoded decoded{pixels.blank(header.height, header.width), 1};
   if (const auto status = FrameDecoder(container, pixels, decoded.image).decode(); !status) {
     return status.error();
   }
