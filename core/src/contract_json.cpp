@@ -25,11 +25,41 @@ class DocumentBuilder : public nlohmann::detail::json_sax_dom_parser<Json> {
     position_ = position;
     return nlohmann::detail::json_sax_dom_parser<Json>::parse_error(position, token, exception);
   }
+  /// A contract is four levels deep; writing a value into a message recurses once a level.
+  bool start_object(std::size_t elements) {
+    return deeper() && nlohmann::detail::json_sax_dom_parser<Json>::start_object(elements);
+  }
+  bool start_array(std::size_t elements) {
+    return deeper() && nlohmann::detail::json_sax_dom_parser<Json>::start_array(elements);
+  }
+  bool end_object() {
+    return shallower() && nlohmann::detail::json_sax_dom_parser<Json>::end_object();
+  }
+  bool end_array() {
+    return shallower() && nlohmann::detail::json_sax_dom_parser<Json>::end_array();
+  }
+
+  bool too_deep() const { return depth_ > kMaxDepth; }
   std::size_t position() const { return position_; }
 
  private:
+  static constexpr int kMaxDepth = 64;
+
+  bool deeper() { return ++depth_ <= kMaxDepth; }
+  bool shallower() { return --depth_ >= 0; }
+
   std::size_t position_ = 0;
+  int depth_ = 0;
 };
+
+/// The start of a text that goes into a message, cut between characters.
+std::string shortened(std::string text) {
+  constexpr size_t kMost = 60;
+  if (text.size() <= kMost) return text;
+  size_t end = kMost - 3;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end) + "...";
+}
 
 /// Keeps the first error; every getter returns a harmless value after one, so that callers read
 /// straight on and check once.
@@ -42,9 +72,7 @@ struct Problems {
 };
 
 std::string shown(const Json& value) {
-  std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
-  if (text.size() > 60) text = text.substr(0, 57) + "...";
-  return text;
+  return shortened(value.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
 /// A JSON value and the path that leads to it, e.g. "$.golden[0].image".
@@ -73,7 +101,8 @@ class Node {
     if (allow_unknown_) return *this;
     for (const auto& item : value_->items()) {
       if (std::find(known.begin(), known.end(), item.key()) == known.end()) {
-        problems_->report(path_ + "." + item.key(), "unknown field; remove it or correct its name");
+        problems_->report(path_ + "." + shortened(item.key()),
+                          "unknown field; remove it or correct its name");
       }
     }
     return *this;
@@ -409,6 +438,9 @@ Result<Json> parse_document(std::string_view text) {
   Json document;
   DocumentBuilder builder(document);
   if (Json::sax_parse(text, &builder)) return document;
+  if (builder.too_deep()) {
+    return Error{ErrorCode::kInvalidContract, "$: nested more than 64 levels deep"};
+  }
   return Error{ErrorCode::kInvalidContract,
                "$: not valid JSON at byte " + std::to_string(builder.position())};
 }
@@ -425,8 +457,8 @@ Result<Contract> parse_contract(std::string_view json) {
   const auto version = schema_version(schema);
   if (!version.supported) {
     return Error{ErrorCode::kInvalidContract,
-                 "$.schema: this program reads \"beralih.contract/1\", found \"" + schema +
-                     "\"; use a program of that version"};
+                 "$.schema: this program reads \"beralih.contract/1\", found \"" +
+                     shortened(schema) + "\"; use a program of that version"};
   }
   Contract contract = read_contract(Node(*document, "$", problems, version.newer_minor));
   if (problems.first) return *problems.first;

@@ -26,6 +26,7 @@ int main(int argc, char** argv) {
   beralih::add_predict_command(app);
   beralih::add_preprocess_command(app);
   beralih::add_presets_command(app);
+  beralih::add_bundle_command(app);
 
   try {
     app.parse(argc, argv);

@@ -9,6 +9,7 @@
 
 #include "codecs/codecs.h"
 #include "codecs/png_container.h"
+#include "memory.h"
 
 namespace beralih::codecs {
 
@@ -148,7 +149,7 @@ class RowInflater {
 
   /// Fills `out`, or says why it cannot.
   Status read(std::span<uint8_t> out) {
-    if (!ready_) return Error{ErrorCode::kInternal, "PNG: zlib could not be initialised"};
+    if (!ready_) return out_of_memory();
     stream_.next_out = out.data();
     stream_.avail_out = static_cast<uInt>(out.size());
     while (stream_.avail_out > 0) {
@@ -201,18 +202,21 @@ class FrameDecoder {
     if (columns == 0 || pass.y >= frame.height) return Ok{};
     const uint64_t bits =
         static_cast<uint64_t>(samples_per_pixel(header.color_type) * header.bit_depth);
-    // 64 bits: 80,000,000 columns of 64 bits do not fit in WASM's size_t, nor 2 GiB in zlib's
-    // counters.
+    // Two rows are kept: what an image of one row needs must not pass what its pixels do. 64 bits:
+    // 80,000,000 columns of 64 bits do not fit in WASM's size_t.
+    constexpr uint64_t kLargestRow = uint64_t{1} << 28;
     const uint64_t row_size = (columns * bits + 7) / 8;
-    if (row_size > INT32_MAX) {
+    if (row_size > kLargestRow) {
       return Error{ErrorCode::kImageTooLarge,
-                   "PNG: a row of " + std::to_string(row_size) + " bytes is more than can be read"};
+                   "PNG: a row of " + std::to_string(row_size) + " bytes is larger than 256 MiB"};
     }
     const auto row_bytes = static_cast<size_t>(row_size);
     const auto bpp = static_cast<size_t>((bits + 7) / 8);
     std::vector<uint8_t> row(row_bytes + 1), previous(row_bytes + 1);
     for (uint32_t y = pass.y; y < frame.height; y += pass.step_y) {
-      if (const auto status = inflater_.read(row); !status) return status;
+      if (const auto status = inflater_.read(row); !status) {
+        return Error{status.error().code, status.error().message + ", in row " + std::to_string(y)};
+      }
       const std::span<uint8_t> samples(row.data() + 1, row_bytes);
       if (!unfilter(row[0], samples, {previous.data() + 1, row_bytes}, bpp)) {
         return Error{ErrorCode::kCorruptImage, "PNG: row " + std::to_string(y) +
@@ -243,7 +247,7 @@ Result<Decoded> decode_png(std::span<const uint8_t> bytes, const DecodeOptions& 
   PngContainer container(bytes);
   if (const auto status = container.read_header(); !status) return status.error();
   const auto& png = container.header();
-  if (const auto status = check_size(png.width, png.height, options); !status) {
+  if (const auto status = check_size("PNG", png.width, png.height, options); !status) {
     return status.error();
   }
   header.width = static_cast<int>(png.width);

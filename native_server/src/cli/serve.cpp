@@ -11,6 +11,7 @@
 #include <csignal>
 #include <cstdio>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -264,6 +265,16 @@ void add_serve_command(CLI::App& app) {
               "other server that the page may call; repeatable");
   add_origins(*command, "--allow-embed", flags->http.origins.frames, "BERALIH_ALLOW_EMBED",
               "origin whose pages may show the page in a frame; repeatable");
+  const std::map<std::string, LogFormat> formats{
+      {"text", LogFormat::kText     },
+      {"json", LogFormat::kJsonLines}
+  };
+  command
+      ->add_option("--log-format", flags->http.log_format,
+                   "lines per request on stderr: text (default) or json")
+      ->envname("BERALIH_LOG_FORMAT")
+      ->transform(CLI::CheckedTransformer(formats, CLI::ignore_case).description("text|json"))
+      ->type_name("FORMAT");
   command->add_flag("--quiet", flags->quiet, "no line per request")->envname("BERALIH_QUIET");
   command->callback([flags] {
     flags->http.log_requests = !flags->quiet;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "beralih/sha256.h"
+#include "engine/guards.h"
 
 namespace beralih {
 namespace {
@@ -21,32 +22,6 @@ std::string hash_floats(const std::vector<float>& values) {
   return sha256_hex(
       {reinterpret_cast<const uint8_t*>(values.data()), values.size() * sizeof(float)});
 }
-
-/// Counts a request from its arrival to its answer.
-class InFlight {
- public:
-  explicit InFlight(std::atomic<size_t>& count) : count_(count), position_(count.fetch_add(1)) {}
-  ~InFlight() { count_.fetch_sub(1); }
-  InFlight(const InFlight&) = delete;
-  InFlight& operator=(const InFlight&) = delete;
-
-  size_t others_before() const { return position_; }
-
- private:
-  std::atomic<size_t>& count_;
-  size_t position_;
-};
-
-class SlotGuard {
- public:
-  explicit SlotGuard(std::counting_semaphore<>& slots) : slots_(slots) { slots_.acquire(); }
-  ~SlotGuard() { slots_.release(); }
-  SlotGuard(const SlotGuard&) = delete;
-  SlotGuard& operator=(const SlotGuard&) = delete;
-
- private:
-  std::counting_semaphore<>& slots_;
-};
 
 }  // namespace
 
