@@ -13,6 +13,7 @@
 #include "bundle/bundle.h"
 #include "cli/commands.h"
 #include "cli/npy.h"
+#include "cli/preprocessing_flags.h"
 #include "cli/report.h"
 
 namespace beralih {
@@ -22,9 +23,7 @@ using Json = nlohmann::ordered_json;
 
 struct PreprocessFlags {
   std::string bundle = kDefaultBundle;
-  std::string preset_name;
-  std::string spec_file;
-  std::vector<std::string> settings;
+  PreprocessingFlags preprocessing;
   int64_t max_pixels = kDefaultMaxPixels;
   bool json = false;
   bool tensor_only = false;
@@ -33,43 +32,13 @@ struct PreprocessFlags {
   std::vector<std::string> images;
 };
 
-bool is_whole_contract(std::string_view text) {
-  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  return json.is_object() && json.contains("schema");
-}
-
-Result<PreprocessSpec> base_spec(const PreprocessFlags& flags) {
-  if (!flags.preset_name.empty()) return preset(flags.preset_name);
-  if (!flags.spec_file.empty()) {
-    const auto file = MappedFile::open(flags.spec_file);
-    if (!file) return file.error();
-    const auto bytes = (*file)->bytes();
-    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    auto spec = parse_preprocess_spec(text);
-    if (spec) return spec;
-    if (is_whole_contract(text)) {
-      return Error{ErrorCode::kInvalidArgument,
-                   flags.spec_file + ": this is a whole contract; use --bundle DIR with its " +
-                       "directory, or --spec with its \"preprocessing\" object alone"};
-    }
-    return Error{spec.error().code, flags.spec_file + ": " + spec.error().message};
-  }
+Result<PreprocessSpec> chosen_spec(const PreprocessFlags& flags) {
+  const auto named = named_spec(flags.preprocessing);
+  if (!named) return named.error();
+  if (*named) return with_settings(**named, flags.preprocessing);
   const auto identity = read_contract(flags.bundle);
   if (!identity) return identity.error();
-  return identity->contract.preprocessing;
-}
-
-Result<PreprocessSpec> chosen_spec(const PreprocessFlags& flags) {
-  auto spec = base_spec(flags);
-  if (!spec) return spec.error();
-  for (const std::string& setting : flags.settings) {
-    const std::string_view text = setting;
-    const size_t equals = text.find('=');
-    if (auto set = set_knob(*spec, text.substr(0, equals), text.substr(equals + 1)); !set)
-      return set.error();
-  }
-  if (auto valid = validate(*spec); !valid) return valid.error();
-  return spec;
+  return with_settings(identity->contract.preprocessing, flags.preprocessing);
 }
 
 double rounded(double milliseconds) { return std::round(milliseconds * 1000) / 1000; }
@@ -183,20 +152,7 @@ void add_preprocess_command(CLI::App& app) {
   source->add_option("--bundle", flags->bundle, "a bundle's contract")
       ->envname("BERALIH_BUNDLE")
       ->capture_default_str();
-  source->add_option("--preset", flags->preset_name,
-                     "a named preset, e.g. dlib:resnet34; `beralih presets` lists them");
-  source->add_option("--spec", flags->spec_file,
-                     "a JSON file with the \"preprocessing\" object of a contract");
-  command
-      ->add_option("--set", flags->settings,
-                   "knob=value, changes one knob; may be given several times")
-      ->check(CLI::Validator(
-          [](const std::string& text) {
-            return text.find('=') == std::string::npos ? "wants knob=value, not \"" + text + "\""
-                                                       : std::string();
-          },
-          "KNOB=VALUE"))
-      ->allow_extra_args(false);
+  add_preprocessing_flags(*command, *source, flags->preprocessing);
   command->add_option("--max-pixels", flags->max_pixels, "most pixels of an image")
       ->envname("BERALIH_MAX_PIXELS")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
@@ -213,8 +169,6 @@ void add_preprocess_command(CLI::App& app) {
   command->add_option("--npy", flags->npy, "write the tensor of the one image to this .npy file");
   command->add_option("IMAGE", flags->images, "JPEG, PNG, WebP, GIF or BMP files")->required();
   command->callback([flags] {
-    if (!flags->preset_name.empty() && !flags->spec_file.empty())
-      throw CLI::ExcludesError("--preset", "--spec");
     if (!flags->npy.empty() && flags->images.size() != 1)
       throw CLI::ValidationError("--npy", "takes exactly one IMAGE");
     run_preprocess(*flags);
