@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 
 default_suites=(format core server wasm_core wasm python web e2e asan)
-full_suites=("${default_suites[@]}")
+full_suites=("${default_suites[@]}" model_1gb importers)
 # Sanitizers that take longer than the default run allows join "full" as soon as CMakePresets.json has them.
 grep -qE '"name": *"tsan"' CMakePresets.json && full_suites+=(tsan)
 suite_limit_s=900
@@ -62,7 +62,12 @@ suite_format() { /usr/bin/python3 toolchains/check_format.py clang-format-14 "$r
 suite_core() { limited build/release/tests/beralih_core_tests -r junit -o "$reports/core.xml"; }
 suite_server() { limited build/release/tests/beralih_server_tests -r junit -o "$reports/server.xml"; }
 suite_python() {
-  limited /usr/bin/python3 -m pytest tests -q -p no:cacheprovider --junitxml="$reports/python.xml"
+  limited /usr/bin/python3 -m pytest tests --ignore=tests/slow -q -p no:cacheprovider --junitxml="$reports/python.xml"
+}
+suite_model_1gb() { slow_test model_1gb; }
+suite_importers() { slow_test importers; }
+slow_test() {
+  limited /usr/bin/python3 -m pytest "tests/slow/test_$1.py" -q -p no:cacheprovider --junitxml="$reports/$1.xml"
 }
 # Debian's Node, as users of the module may have it; the page's own may be newer.
 suite_wasm_core() {
