@@ -20,9 +20,9 @@ def usage_error(binary, *arguments, **variables):
 
 
 def test_an_unknown_subcommand_gets_the_list(binary):
-    there_are = "; there are serve, predict, preprocess"
-    assert usage_error(binary, "frob") == 'beralih: no subcommand "frob"' + there_are
-    assert usage_error(binary) == "beralih: a subcommand is missing" + there_are
+    there_are = "; there are serve, predict, preprocess, "
+    assert usage_error(binary, "frob").startswith('beralih: no subcommand "frob"' + there_are)
+    assert usage_error(binary).startswith("beralih: a subcommand is missing" + there_are)
     assert "--frob" in usage_error(binary, "--frob")
 
 

@@ -58,6 +58,7 @@ struct BatchOutcome {
 struct ClassifierOptions {
   size_t queue_capacity = 32;  ///< requests that may be prepared or wait beside the one that runs
   int64_t max_pixels = kDefaultMaxPixels;
+  OpenOptions open;  ///< how the bundle's files are checked
 };
 
 /// What a start consisted of, in milliseconds.
