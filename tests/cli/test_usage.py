@@ -26,6 +26,14 @@ def test_an_unknown_subcommand_gets_the_list(binary):
     assert "--frob" in usage_error(binary, "--frob")
 
 
+def test_a_missing_step_of_bundle_gets_the_list(binary):
+    for arguments in (["bundle"], ["bundle", "frob"]):
+        line = usage_error(binary, *arguments)
+        assert line.startswith("beralih bundle: a subcommand is missing or unknown; there are ")
+        assert line.endswith("make, verify, inspect, diff, pack, unpack")
+    assert usage_error(binary, "bundle", "make").endswith("Try beralih bundle make --help")
+
+
 @pytest.mark.parametrize("arguments, word", [
     (["serve", "--port", "70000"], "--port"), (["serve", "--unknown"], "--unknown"),
     (["serve", "--threads", "many"], "--threads"), (["serve", "--expect-contract", "12ab"], "12ab"),
