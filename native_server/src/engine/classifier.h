@@ -1,15 +1,18 @@
 // The whole pipeline for one bundle: encoded bytes → tensor → scheduler → probabilities → top k.
+// A place in the scheduler's queue is taken first, so that a refusal costs nothing; preprocessing
+// runs on workers, the network on the inference thread, and the caller's thread waits.
 // The server and `beralih predict` both call this, so that they cannot differ.
 #pragma once
 
-#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <semaphore>
+#include <optional>
 #include <span>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "beralih/image.h"
@@ -18,7 +21,9 @@
 #include "beralih/result.h"
 #include "bundle/bundle.h"
 #include "engine/inference_engine.h"
+#include "engine/request_options.h"
 #include "scheduling/scheduler.h"
+#include "scheduling/worker_pool.h"
 
 namespace beralih {
 
@@ -45,9 +50,24 @@ struct Classification {
   StageTimings timings;
 };
 
+/// One image of a batch: a tensor as the contract describes it, or an encoded image.
+using BatchItem = std::variant<Tensor, std::span<const uint8_t>>;
+
+struct BatchOutcome {
+  std::vector<std::vector<float>> logits;  ///< one row per item, in order
+  StageTimings timings;                    ///< sums over the items; total is the batch's
+};
+
 struct ClassifierOptions {
-  size_t queue_capacity = 32;  ///< requests that may be prepared or wait beside the one that runs
+  size_t queue_capacity = 32;  ///< requests that may be prepared or wait beside those that run
   int64_t max_pixels = kDefaultMaxPixels;
+  size_t max_batch = 1;                      ///< requests that the network answers together
+  std::chrono::microseconds batch_delay{0};  ///< how long a request waits for company
+  bool deterministic = false;                ///< every batch has max_batch rows
+  /// Of a request that names none; zero: none.
+  std::chrono::milliseconds default_deadline{0};
+  size_t preprocess_threads = 0;              ///< 0: one per core
+  std::shared_ptr<SchedulerMetrics> metrics;  ///< nullptr: the classifier's own
 };
 
 /// What a start consisted of, in milliseconds.
@@ -67,9 +87,15 @@ class Classifier {
                                                   const MakeEngine& make_engine,
                                                   const ClassifierOptions& options);
 
-  /// Thread-safe; waits for the answer. Errors: those of preprocess() and of Scheduler::submit();
-  /// kOverloaded comes before any work is done.
-  Result<Classification> classify(std::span<const uint8_t> encoded, size_t k);
+  /// Thread-safe; waits for the answer. Errors: those of preprocess() and of Scheduler::admit(),
+  /// which come before any work is done; kDeadlineExceeded, kCancelled.
+  Result<Classification> classify(std::span<const uint8_t> encoded, size_t k,
+                                  const RequestOptions& options = {});
+
+  /// Thread-safe; waits for the answers. A batch never takes more than half the queue at once, and
+  /// is refused only at its beginning. Errors: those of classify(); the message names the image
+  /// that failed.
+  Result<BatchOutcome> infer(std::vector<BatchItem> items, const RequestOptions& options);
 
   /// Whether a golden case comes out as the contract says. Errors: kInvalidBundle; kOverloaded and
   /// kUnavailable where the case could not be tried.
@@ -78,6 +104,10 @@ class Classifier {
   /// Answers everything accepted, then refuses.
   void shutdown() { scheduler_->shutdown(); }
 
+  /// Warms the larger batches in the background; each is used once it is warm.
+  void begin_warming() { scheduler_->begin_warming(); }
+
+  const Scheduler& scheduler() const { return *scheduler_; }
   const Bundle& bundle() const { return *bundle_; }
   const EngineMetadata& engine() const { return scheduler_->metadata(); }
   const StartRecord& start_record() const { return start_record_; }
@@ -86,12 +116,25 @@ class Classifier {
   Classifier(std::shared_ptr<const Bundle> bundle, std::unique_ptr<Scheduler> scheduler,
              const ClassifierOptions& options);
 
+  struct Prepared {
+    PreprocessResult result;
+    std::string image_sha256;
+    std::string tensor_sha256;
+    double hash_ms = 0;
+    double wait_ms = 0;  ///< for a worker
+  };
+
+  RequestTerms terms_of(const RequestOptions& options) const;
+  /// Runs on a worker and waits for it.
+  Result<Prepared> prepare(std::span<const uint8_t> encoded, const RequestTerms& terms);
+  Result<Classification> classify(std::span<const uint8_t> encoded, size_t k,
+                                  const RequestTerms& terms);
+  Status prepare_item(BatchItem& item, const RequestTerms& terms, StageTimings& timings);
+
   std::shared_ptr<const Bundle> bundle_;
   std::unique_ptr<Scheduler> scheduler_;
   ClassifierOptions options_;
-  std::atomic<size_t> in_flight_{0};
-  /// Decoded pictures are large: no more at once than cores that can work on them.
-  std::counting_semaphore<> preprocessing_slots_;
+  WorkerPool workers_;
   StartRecord start_record_;
 };
 
