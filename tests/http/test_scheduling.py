@@ -24,7 +24,7 @@ def problem(answer):
     return answer.json()
 
 
-@pytest.mark.parametrize("value", ["0", "-5", "soon", "1.5", "", "1e3", "99999999999999999999"])
+@pytest.mark.parametrize("value", ["0", "-5", "soon", "1.5", "1e3", "99999999999999999999"])
 def test_a_deadline_that_is_no_number_is_refused(server, photograph, value):
     answer = server.classify(photograph, X_Request_Deadline_Ms=value)
     assert answer.status == 400 and "X-Request-Deadline-Ms" in problem(answer)["detail"]
@@ -43,14 +43,14 @@ def test_bulk_requests_get_the_same_answer(server, photograph):
 
 def test_what_cannot_be_answered_in_time_is_refused_with_the_reason(binary, bundle, photograph, tmp_path):
     """A long queue in front; then a request with little time."""
-    with Server(binary, bundle, "--max-batch", "1", log=tmp_path / "log") as server:
+    with Server(binary, bundle, "--max-batch", "1", "--deadline-ms", "0", log=tmp_path / "log") as server:
         server.wait_until_ready()
-        with concurrent.futures.ThreadPoolExecutor(21) as pool:
-            long = [pool.submit(server.classify, photograph) for _ in range(20)]
+        with concurrent.futures.ThreadPoolExecutor(13) as pool:
+            long = [pool.submit(server.classify, photograph) for _ in range(12)]
             time.sleep(0.2)
             hurried = server.classify(photograph, X_Request_Deadline_Ms="60")
             answers = [each.result() for each in long]
-    assert [answer.status for answer in answers] == [200] * 20
+    assert [answer.status for answer in answers] == [200] * 12
     assert hurried.status == 429
     assert int(hurried.headers["Retry-After"]) >= 1
     body = problem(hurried)
@@ -108,7 +108,7 @@ def test_a_deterministic_prediction_does_not_depend_on_its_neighbours(
 
 
 def test_reloads_under_load_lose_nothing(binary, bundle, photograph, tmp_path):
-    with Server(binary, bundle, log=tmp_path / "log") as server:
+    with Server(binary, bundle, "--deadline-ms", "0", log=tmp_path / "log") as server:
         server.wait_until_ready()
         ended = threading.Event()
         statuses = []

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <fstream>
 #include <limits>
 #include <sstream>
 #include <thread>
@@ -137,12 +138,21 @@ struct PackedForm {
   at::ScalarType type;
 };
 
+/// The kernel's list of what the processor can do: "avx512_bf16", "amx_bf16", on Arm "bf16".
+bool processor_has_bf16() {
+  std::ifstream cpuinfo("/proc/cpuinfo");
+  for (std::string word; cpuinfo >> word;) {
+    if (word == "bf16" || word.ends_with("_bf16")) return true;
+  }
+  return false;
+}
+
 std::vector<PackedForm> packed_forms(const std::string& dtype) {
   std::vector<PackedForm> forms;
   if (dtype != "bf16") forms.push_back({"fp32", at::kFloat});
   // Without instructions for it bf16 is emulated, several times slower than fp32.
-  const bool has_bf16 = __builtin_cpu_supports("avx512bf16");
-  if (dtype == "bf16" || (dtype != "fp32" && has_bf16)) forms.push_back({"bf16", at::kBFloat16});
+  if (dtype == "bf16" || (dtype != "fp32" && processor_has_bf16()))
+    forms.push_back({"bf16", at::kBFloat16});
   return forms;
 }
 
