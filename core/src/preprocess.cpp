@@ -4,6 +4,7 @@
 #include <string>
 
 #include "beralih/resize.h"
+#include "memory.h"
 #include "preprocess_rows.h"
 #include "stopwatch.h"
 
@@ -12,6 +13,17 @@ namespace beralih {
 // An extreme aspect ratio makes a resized image far larger than its source: 1 x 89,000,000 pixels
 // to a shorter side of 256 would be 5.8 TB.
 Status check_resized(Size from, Size to, int64_t max_pixels) {
+  // The weights of one axis are as many as its source pixels, several times over. No JPEG, GIF or
+  // WebP reaches this.
+  constexpr int kLongestSide = 1 << 20;
+  const bool too_long = (from.width != to.width && from.width > kLongestSide) ||
+                        (from.height != to.height && from.height > kLongestSide);
+  if (too_long) {
+    return Error{ErrorCode::kImageTooLarge,
+                 "resizing " + std::to_string(from.width) + " x " + std::to_string(from.height) +
+                     " pixels: the limit of a side is " + std::to_string(kLongestSide) +
+                     "; crop the image first"};
+  }
   if (to.width <= max_pixels / to.height) return Ok{};
   return Error{ErrorCode::kImageTooLarge,
                "resizing " + std::to_string(from.width) + " x " + std::to_string(from.height) +
@@ -46,9 +58,10 @@ Result<Image> preprocess_stages(std::span<const uint8_t> bytes, const Preprocess
 
 }  // namespace
 
-Result<PreprocessResult> preprocess(std::span<const uint8_t> bytes, const PreprocessSpec& spec,
-                                    int64_t max_pixels, PreprocessTrace* trace) {
-  if (const auto status = validate(spec); !status) return status.error();
+namespace {
+
+Result<PreprocessResult> preprocess_all(std::span<const uint8_t> bytes, const PreprocessSpec& spec,
+                                        int64_t max_pixels, PreprocessTrace* trace) {
   PreprocessResult result;
   std::optional<Image> cropped;
   if (trace == nullptr) {
@@ -66,6 +79,15 @@ Result<PreprocessResult> preprocess(std::span<const uint8_t> bytes, const Prepro
   result.timings.normalize_ms = stopwatch.lap_ms();
   if (trace != nullptr) trace->cropped = std::move(*cropped);
   return result;
+}
+
+}  // namespace
+
+Result<PreprocessResult> preprocess(std::span<const uint8_t> bytes, const PreprocessSpec& spec,
+                                    int64_t max_pixels, PreprocessTrace* trace) {
+  if (const auto status = validate(spec); !status) return status.error();
+  return with_memory<PreprocessResult>(
+      [&] { return preprocess_all(bytes, spec, max_pixels, trace); });
 }
 
 }  // namespace beralih

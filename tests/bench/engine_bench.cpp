@@ -22,7 +22,7 @@
 
 #include "engine/classifier.h"
 #include "engine/engine_module.h"
-#include "engine/golden.h"
+#include "engine/example_input.h"
 
 using namespace beralih;
 using Json = nlohmann::ordered_json;

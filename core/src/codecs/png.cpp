@@ -9,6 +9,7 @@
 
 #include "codecs/codecs.h"
 #include "codecs/png_container.h"
+#include "memory.h"
 
 namespace beralih::codecs {
 
@@ -81,6 +82,17 @@ class PixelReader {
     }
   }
 
+  /// What Pillow starts from: zeros, which a palette gives the colour of its first entry.
+  Image blank(int height, int width) const {
+    Image image = Image::allocate(height, width);
+    const auto& first = palette_[0];
+    if (header_.color_type != 3 || first == std::array<uint8_t, 3>{}) return image;
+    for (size_t i = 0; i < image.pixels.size(); i += Image::kChannels) {
+      std::copy_n(first.data(), Image::kChannels, image.pixels.data() + i);
+    }
+    return image;
+  }
+
   void read(const uint8_t* row, size_t x, uint8_t* rgb) const {
     const bool wide = header_.bit_depth == 16;
     switch (header_.color_type) {
@@ -137,7 +149,7 @@ class RowInflater {
 
   /// Fills `out`, or says why it cannot.
   Status read(std::span<uint8_t> out) {
-    if (!ready_) return Error{ErrorCode::kInternal, "PNG: zlib could not be initialised"};
+    if (!ready_) return out_of_memory();
     stream_.next_out = out.data();
     stream_.avail_out = static_cast<uInt>(out.size());
     while (stream_.avail_out > 0) {
@@ -190,18 +202,21 @@ class FrameDecoder {
     if (columns == 0 || pass.y >= frame.height) return Ok{};
     const uint64_t bits =
         static_cast<uint64_t>(samples_per_pixel(header.color_type) * header.bit_depth);
-    // 64 bits: 80,000,000 columns of 64 bits do not fit in WASM's size_t, nor 2 GiB in zlib's
-    // counters.
+    // Two rows are kept: what an image of one row needs must not pass what its pixels do. 64 bits:
+    // 80,000,000 columns of 64 bits do not fit in WASM's size_t.
+    constexpr uint64_t kLargestRow = uint64_t{1} << 28;
     const uint64_t row_size = (columns * bits + 7) / 8;
-    if (row_size > INT32_MAX) {
+    if (row_size > kLargestRow) {
       return Error{ErrorCode::kImageTooLarge,
-                   "PNG: a row of " + std::to_string(row_size) + " bytes is more than can be read"};
+                   "PNG: a row of " + std::to_string(row_size) + " bytes is larger than 256 MiB"};
     }
     const auto row_bytes = static_cast<size_t>(row_size);
     const auto bpp = static_cast<size_t>((bits + 7) / 8);
     std::vector<uint8_t> row(row_bytes + 1), previous(row_bytes + 1);
     for (uint32_t y = pass.y; y < frame.height; y += pass.step_y) {
-      if (const auto status = inflater_.read(row); !status) return status;
+      if (const auto status = inflater_.read(row); !status) {
+        return Error{status.error().code, status.error().message + ", in row " + std::to_string(y)};
+      }
       const std::span<uint8_t> samples(row.data() + 1, row_bytes);
       if (!unfilter(row[0], samples, {previous.data() + 1, row_bytes}, bpp)) {
         return Error{ErrorCode::kCorruptImage, "PNG: row " + std::to_string(y) +
@@ -212,7 +227,7 @@ class FrameDecoder {
       for (size_t x = 0; x < columns; ++x, to += size_t{pass.step_x} * Image::kChannels) {
         pixels_.read(samples.data(), x, to);
       }
-      // ZipDecode.c: a stream that ends early leaves the rest of the picture black.
+      // ZipDecode.c: a stream that ends early leaves the rest of the picture blank.
       if (inflater_.ended()) return Ok{};
       std::swap(row, previous);
     }
@@ -232,7 +247,7 @@ Result<Decoded> decode_png(std::span<const uint8_t> bytes, const DecodeOptions& 
   PngContainer container(bytes);
   if (const auto status = container.read_header(); !status) return status.error();
   const auto& png = container.header();
-  if (const auto status = check_size(png.width, png.height, options); !status) {
+  if (const auto status = check_size("PNG", png.width, png.height, options); !status) {
     return status.error();
   }
   header.width = static_cast<int>(png.width);
@@ -241,8 +256,8 @@ Result<Decoded> decode_png(std::span<const uint8_t> bytes, const DecodeOptions& 
     return Error{ErrorCode::kCorruptImage, "PNG: the first frame has no pixels"};
   }
 
-  Decoded decoded{Image::allocate(header.height, header.width), 1};
   const PixelReader pixels(png, container.palette(), options.gray16);
+  Decoded decoded{pixels.blank(header.height, header.width), 1};
   if (const auto status = FrameDecoder(container, pixels, decoded.image).decode(); !status) {
     return status.error();
   }

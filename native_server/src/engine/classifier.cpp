@@ -7,7 +7,8 @@
 #include <utility>
 
 #include "beralih/sha256.h"
-#include "engine/golden.h"
+#include "bundle/golden_check.h"
+#include "engine/example_input.h"
 
 namespace beralih {
 namespace {
@@ -49,7 +50,7 @@ Result<std::shared_ptr<Classifier>> Classifier::load(const std::filesystem::path
                                                      const ClassifierOptions& options) {
   StartRecord record;
   auto start = Clock::now();
-  auto opened = open_bundle(directory);
+  auto opened = open_bundle(directory, options.open);
   if (!opened) return opened.error();
   const auto bundle = std::make_shared<const Bundle>(*std::move(opened));
   record.bundle_ms = milliseconds_since(start);
@@ -178,18 +179,10 @@ Status Classifier::check_golden(const GoldenCase& golden) {
                   answer.error().code == ErrorCode::kUnavailable))
     return answer.error();
   if (!answer) return failed(answer.error().message);
-  if (answer->tensor_sha256 != golden.tensor_sha256) {
-    return failed("the tensor's SHA-256 is " + answer->tensor_sha256 + ", the contract says " +
-                  golden.tensor_sha256 + "; this build preprocesses differently");
-  }
-  std::vector<double> probabilities(answer->predictions.size());
-  for (const Prediction& each : answer->predictions)
-    probabilities[static_cast<size_t>(each.index)] = each.probability;
-  if (auto same = compare_golden(golden, probabilities,
-                                 golden_tolerance(bundle_->contract(), engine().dtype));
-      !same) {
-    return failed(same.error().message);
-  }
+  const double tolerance = allowed_difference(bundle_->contract().tolerance, engine().dtype);
+  const GoldenOutcome outcome =
+      compare_golden(golden, answer->tensor_sha256, answer->predictions, tolerance);
+  if (!outcome.problem.empty()) return failed(outcome.problem);
   return Ok{};
 }
 

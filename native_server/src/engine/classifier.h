@@ -68,6 +68,7 @@ struct ClassifierOptions {
   std::chrono::milliseconds default_deadline{0};
   size_t preprocess_threads = 0;              ///< 0: one per core
   std::shared_ptr<SchedulerMetrics> metrics;  ///< nullptr: the classifier's own
+  OpenOptions open;                           ///< how the bundle's files are checked
 };
 
 /// What a start consisted of, in milliseconds.

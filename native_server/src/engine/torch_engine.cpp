@@ -15,7 +15,8 @@
 
 #include "beralih/prediction.h"
 #include "beralih/preprocess.h"
-#include "engine/golden.h"
+#include "bundle/golden_check.h"
+#include "engine/example_input.h"
 #include "engine/torch_program.h"
 
 namespace beralih {
@@ -120,15 +121,15 @@ Result<std::vector<Tensor>> golden_tensors(const Bundle& bundle) {
 
 Status reproduces_golden(TorchEngine& engine, const Contract& contract,
                          const std::vector<Tensor>& tensors, const std::string& dtype) {
+  const double tolerance = allowed_difference(contract.tolerance, dtype);
   for (size_t i = 0; i < tensors.size(); ++i) {
     const auto rows = engine.infer(std::span(&tensors[i], 1));
     if (!rows) return rows.error();
+    const GoldenCase& golden = contract.golden[i];
     const std::vector<double> probabilities = softmax(rows->front());
-    if (auto same =
-            compare_golden(contract.golden[i], probabilities, golden_tolerance(contract, dtype));
-        !same) {
-      return Error{same.error().code, contract.golden[i].image + ": " + same.error().message};
-    }
+    const auto outcome = compare_golden(golden, golden.tensor_sha256,
+                                        top_k(probabilities, probabilities.size()), tolerance);
+    if (!outcome.problem.empty()) return invalid(golden.image + ": " + outcome.problem);
   }
   return Ok{};
 }
@@ -215,9 +216,11 @@ Result<std::unique_ptr<TorchEngine>> choose_engine(std::unique_ptr<TorchEngine> 
 Result<std::unique_ptr<InferenceEngine>> make_torch_engine(const Bundle& bundle,
                                                            const EngineOptions& options) {
   const Contract& contract = bundle.contract();
-  const BundleFile* architecture = contract.file("architecture");
-  const BundleFile* weights = contract.file("weights");
-  if (architecture == nullptr || weights == nullptr) {
+  // A whole TorchScript file, or a program whose weights are mapped from a file of their own.
+  const BundleFile* model = contract.file("model");
+  const BundleFile* architecture = model != nullptr ? model : contract.file("architecture");
+  const BundleFile* weights = model != nullptr ? nullptr : contract.file("weights");
+  if (architecture == nullptr || (model == nullptr && weights == nullptr)) {
     return invalid("contract.json names no file with the role \"" +
                    std::string(architecture == nullptr ? "architecture" : "weights") + "\"");
   }
@@ -232,7 +235,7 @@ Result<std::unique_ptr<InferenceEngine>> make_torch_engine(const Bundle& bundle,
     metadata.library = "libtorch " TORCH_VERSION;
     metadata.threads = at::get_num_threads();
 
-    auto program = load_program(bundle, metadata.load);
+    auto program = load_program(bundle, *architecture, weights, metadata.load);
     if (!program) return program.error();
     auto engine =
         std::make_unique<TorchEngine>(*program, InputOrder::kAsGiven, contract.output.shape.back());
@@ -261,8 +264,25 @@ Result<std::unique_ptr<InferenceEngine>> make_torch_engine(const Bundle& bundle,
   }
 }
 
+Result<std::vector<TensorDescription>> list_program_tensors(std::span<const uint8_t> archive,
+                                                            const std::string& path) {
+  try {
+    const auto program = read_program(archive, path);
+    if (!program) return program.error();
+    std::vector<TensorDescription> tensors;
+    for_each_tensor(*program, [&](const std::string& name, const at::Tensor& tensor) {
+      tensors.push_back({name, c10::toString(tensor.scalar_type()), tensor.sizes().vec(),
+                         static_cast<int64_t>(tensor.nbytes())});
+    });
+    return tensors;
+  } catch (const std::exception& exception) {
+    return invalid(path + ": not a TorchScript program that this libtorch can load: " +
+                   short_message(exception));
+  }
+}
+
 }  // namespace
 }  // namespace beralih
 
-extern "C" __attribute__((visibility("default")))
-const beralih::EngineModule beralih_engine_module{&beralih::make_torch_engine};
+extern "C" __attribute__((visibility("default"))) const beralih::EngineModule beralih_engine_module{
+    &beralih::make_torch_engine, &beralih::list_program_tensors};

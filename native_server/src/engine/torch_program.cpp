@@ -5,7 +5,9 @@
 #include <sstream>
 #include <utility>
 
+#include "bundle/program_archive.h"
 #include "bundle/safetensors.h"
+#include "engine/memory_stream.h"
 
 namespace beralih {
 namespace {
@@ -55,9 +57,9 @@ Status attach_weights(torch::jit::Module& program, const std::shared_ptr<const M
   if (!entries) return entries.error();
 
   std::map<std::string, at::Tensor> wanted;
-  for (const auto& parameter : program.named_parameters())
-    wanted.emplace(parameter.name, parameter.value);
-  for (const auto& buffer : program.named_buffers()) wanted.emplace(buffer.name, buffer.value);
+  for_each_tensor(program, [&](const std::string& name, const at::Tensor& tensor) {
+    wanted.emplace(name, tensor);
+  });
 
   for (const SafetensorsEntry& entry : *entries) {
     const auto found = wanted.find(entry.name);
@@ -94,6 +96,14 @@ Status attach_weights(torch::jit::Module& program, const std::shared_ptr<const M
   return Ok{};
 }
 
+void count_weights(const torch::jit::Module& program, LoadRecord& record) {
+  for_each_tensor(program, [&](const std::string&, const at::Tensor& tensor) {
+    ++record.tensors;
+    record.parameters += tensor.numel();
+    record.weight_bytes += static_cast<int64_t>(tensor.nbytes());
+  });
+}
+
 }  // namespace
 
 std::string short_message(const std::exception& exception) {
@@ -110,19 +120,38 @@ std::string short_message(const std::exception& exception) {
   return first.empty() ? "no reason given" : first;
 }
 
-Result<torch::jit::Module> load_program(const Bundle& bundle, LoadRecord& record) {
+void for_each_tensor(const torch::jit::Module& program,
+                     const std::function<void(const std::string&, const at::Tensor&)>& visit) {
+  for (const auto& parameter : program.named_parameters()) visit(parameter.name, parameter.value);
+  for (const auto& buffer : program.named_buffers()) visit(buffer.name, buffer.value);
+}
+
+Result<torch::jit::Module> read_program(std::span<const uint8_t> archive, const std::string& path) {
+  if (auto checked = check_program_archive(archive, path); !checked) return checked.error();
+  MemoryStream stream(archive);
+  return torch::jit::load(stream, at::kCPU);
+}
+
+Result<torch::jit::Module> load_program(const Bundle& bundle, const BundleFile& architecture,
+                                        const BundleFile* weights, LoadRecord& record) {
   auto start = Clock::now();
-  const auto bytes = bundle.file("architecture")->bytes();
-  std::istringstream archive(
-      std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
-  torch::jit::Module program = torch::jit::load(archive, at::kCPU);
-  program.eval();
+  auto program = read_program(bundle.files.find(architecture.path)->second->bytes(),
+                              (bundle.directory / architecture.path).string());
+  if (!program) return program.error();
+  program->eval();
   record.architecture_ms = milliseconds_since(start);
 
   start = Clock::now();
-  const std::string path = (bundle.directory / bundle.contract().file("weights")->path).string();
-  if (auto attached = attach_weights(program, bundle.file("weights"), path, record); !attached)
-    return attached.error();
+  if (weights != nullptr) {
+    const std::string path = (bundle.directory / weights->path).string();
+    if (auto attached =
+            attach_weights(*program, bundle.files.find(weights->path)->second, path, record);
+        !attached) {
+      return attached.error();
+    }
+  } else {
+    count_weights(*program, record);
+  }
   record.attach_ms = milliseconds_since(start);
   return program;
 }

@@ -4,8 +4,10 @@
 
 #include <torch/script.h>
 
+#include <cstdint>
 #include <exception>
-#include <memory>
+#include <functional>
+#include <span>
 #include <string>
 
 #include "beralih/result.h"
@@ -17,10 +19,18 @@ namespace beralih {
 /// The one line of libtorch's message that says what happened.
 std::string short_message(const std::exception& exception);
 
+/// Every parameter and buffer.
+void for_each_tensor(const torch::jit::Module& program,
+                     const std::function<void(const std::string&, const at::Tensor&)>& visit);
+
+/// Errors: kInvalidBundle; throws what libtorch throws.
+Result<torch::jit::Module> read_program(std::span<const uint8_t> archive, const std::string& path);
+
 /// The program with every tensor of the weights file attached to the parameter or buffer of its
-/// name, without copying: the tensors keep the mapping. Errors: kInvalidBundle. Throws what
-/// libtorch throws for an archive that it cannot read.
-Result<torch::jit::Module> load_program(const Bundle& bundle, LoadRecord& record);
+/// name, without copying: the tensors keep the mapping. Without a weights file the program brings
+/// its own. Errors: kInvalidBundle; throws what libtorch throws.
+Result<torch::jit::Module> load_program(const Bundle& bundle, const BundleFile& architecture,
+                                        const BundleFile* weights, LoadRecord& record);
 
 /// A frozen copy of `program` for inputs in channels-last order: the weights of its convolutions
 /// are reordered once for oneDNN, in `type` (kFloat or kBFloat16), with a following ReLU fused in.
