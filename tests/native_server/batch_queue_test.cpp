@@ -65,6 +65,16 @@ TEST_CASE("where padding costs as much as work, a batch is split", "[batching]")
   CHECK(times.choose(1) == 1);
 }
 
+TEST_CASE("a request alone stays alone, however lucky a larger bucket was measured", "[batching]") {
+  ServiceTimes times;
+  times.add_bucket(1, 30);
+  times.add_bucket(2, 12);
+  times.add_bucket(4, 10);
+  CHECK(times.choose(1) == 1);
+  CHECK(times.choose(2) == 2);
+  CHECK(times.choose(3) == 4);
+}
+
 TEST_CASE("the moving average follows the engine", "[batching]") {
   ServiceTimes times;
   times.add_bucket(1, 10);

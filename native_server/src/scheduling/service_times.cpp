@@ -41,18 +41,21 @@ std::vector<size_t> ServiceTimes::buckets() const {
 size_t ServiceTimes::largest() const { return estimates_.rbegin()->first; }
 
 size_t ServiceTimes::choose(size_t waiting) const {
+  // Nothing is padded further than to the next bucket: a lucky measurement of a larger one must not
+  // change the shape, and with it the last bits, of the answer to a request that came alone.
+  auto it = estimates_.lower_bound(waiting);
+  if (it == estimates_.end()) --it;
   size_t best = 0;
   double best_rate = 0;
-  for (auto it = estimates_.rbegin(); it != estimates_.rend(); ++it) {
+  for (;; --it) {
     const auto answered = static_cast<double>(std::min(it->first, waiting));
     const double rate = answered / std::max(it->second.mean, kLeastMs);
-    if (best == 0 || rate > best_rate * kClearlyBetter ||
-        (it->first >= waiting && rate >= best_rate)) {
+    if (best == 0 || rate > best_rate * kClearlyBetter) {
       best = it->first;
       best_rate = rate;
     }
+    if (it == estimates_.begin()) return best;
   }
-  return best;
 }
 
 double ServiceTimes::expected_ms(size_t bucket) const { return estimates_.at(bucket).mean; }
