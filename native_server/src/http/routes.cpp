@@ -72,7 +72,7 @@ void answer_problem(const httplib::Request& request, httplib::Response& response
                     const Problem& problem) {
   note_problem(problem.code);
   response.status = problem.status;
-  if (const int seconds = retry_after_seconds(problem.status); seconds > 0) {
+  if (const int seconds = retry_after_seconds(problem); seconds > 0) {
     response.set_header("Retry-After", std::to_string(seconds));
   }
   response.headers.erase("Cache-Control");

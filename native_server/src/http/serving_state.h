@@ -3,7 +3,6 @@
 
 #include <memory>
 #include <mutex>
-#include <stop_token>
 #include <string>
 #include <utility>
 
@@ -65,11 +64,5 @@ class ServingState {
   bool draining_ = false;
   std::string reason_ = "the model is being loaded and checked";
 };
-
-/// Tries the golden cases after the first, which loading tried, one by one through the same queue
-/// as every request. The first that fails withdraws the classifier from `state` with the reason,
-/// and is returned. A full queue is waited for; a stop ends early without an error.
-Status check_remaining_golden(const std::shared_ptr<Classifier>& classifier, ServingState& state,
-                              const std::stop_token& stop);
 
 }  // namespace beralih
