@@ -3,8 +3,9 @@
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 
-default_suites=(format core server wasm_core wasm python web e2e asan)
+default_suites=(format core server wasm_core wasm_core_scalar wasm python web e2e asan)
 full_suites=("${default_suites[@]}")
+asked_suites=(bench) # neither in the default nor in "full": its figures need a machine that does nothing else
 # Sanitizers that take longer than the default run allows join "full" as soon as CMakePresets.json has them.
 grep -qE '"name": *"tsan"' CMakePresets.json && full_suites+=(tsan)
 suite_limit_s=900
@@ -15,6 +16,7 @@ usage: ./test.sh [--no-install] [full | SUITE…]
 
 Installs what is missing (Debian 12), builds, prepares the model, and runs the suites: ${default_suites[*]}
 "full" runs: ${full_suites[*]}
+Only where named: ${asked_suites[*]}
 
   --no-install    install nothing: name the packages that are missing, and stop
   --help          this text
@@ -25,7 +27,7 @@ EOF
 }
 
 wrong_use() {
-  printf 'test.sh: %s\nValid words: full %s (--help says more)\n' "$1" "${full_suites[*]}" >&2
+  printf 'test.sh: %s\nValid words: full %s (--help says more)\n' "$1" "${full_suites[*]} ${asked_suites[*]}" >&2
   exit 2
 }
 
@@ -38,7 +40,7 @@ for word in "$@"; do
     full) suites+=("${full_suites[@]}") ;;
     -*) wrong_use "unknown option: $word" ;;
     *)
-      [[ " ${full_suites[*]} " == *" $word "* ]] || wrong_use "unknown suite: $word"
+      [[ " ${full_suites[*]} ${asked_suites[*]} " == *" $word "* ]] || wrong_use "unknown suite: $word"
       suites+=("$word")
       ;;
   esac
@@ -68,6 +70,10 @@ suite_python() {
 suite_wasm_core() {
   limited node --no-experimental-fetch build/wasm/tests/beralih_core_tests.js -r junit -o "$reports/wasm_core.xml"
 }
+suite_wasm_core_scalar() {
+  limited node --no-experimental-fetch build/wasm/tests/beralih_core_scalar_tests.js -r junit \
+    -o "$reports/wasm_core_scalar.xml"
+}
 suite_wasm() {
   limited node --test --test-reporter=junit --test-reporter-destination="$reports/wasm.xml" tests/wasm/*.test.mjs
 }
@@ -76,6 +82,11 @@ suite_web() { in_page check && BERALIH_JUNIT="$reports/web.xml" in_page test; }
 suite_e2e() { BERALIH_JUNIT="$reports/e2e.xml" in_page test:e2e; }
 suite_asan() {
   UBSAN_OPTIONS=print_stacktrace=1 limited build/asan/tests/beralih_core_tests -r junit -o "$reports/asan.xml"
+}
+suite_bench() {
+  cmake --build --preset release --target preprocess_bench
+  limited /usr/bin/python3 tests/bench/preprocess_bench.py build/release/tests/preprocess_bench \
+    "$BERALIH_BUNDLE/golden/dog1.jpg" --junit "$reports/bench.xml"
 }
 suite_tsan() { limited build/tsan/tests/beralih_core_tests -r junit -o "$reports/tsan.xml"; }
 
@@ -92,6 +103,7 @@ run_suite() {
 
 step_total=$((5 + ${#suites[@]}))
 mapfile -t lists < <(page_lists)
+[[ " ${suites[*]} " != *" bench "* ]] || lists+=(bench)
 install_packages "$may_install" build models test "${lists[@]}"
 build_release all
 prepare_bundle resnet34

@@ -57,6 +57,16 @@ Status check_size(int64_t width, int64_t height, const DecodeOptions& options) {
   return Ok{};
 }
 
+uint8_t* LineMemory::room(size_t size) noexcept {
+  if (size > size_) {
+    size_ = 0;
+    // Kernels read some bytes that nobody wrote, and ignore what they read: zeros keep that quiet.
+    bytes_.reset(static_cast<uint8_t*>(std::calloc(1, size)));
+    if (bytes_) size_ = size;
+  }
+  return bytes_.get();
+}
+
 }  // namespace codecs
 
 namespace {
@@ -126,7 +136,7 @@ Result<Image> decode(std::span<const uint8_t> bytes, const DecodeOptions& option
       decoded = codecs::decode_webp(bytes, options, found);
 #else
       decoded = Error{ErrorCode::kUnsupportedFormat,
-                      "WebP is not supported in the page yet; send JPEG, PNG, GIF or BMP"};
+                      "WebP is not supported by this build; send JPEG, PNG, GIF or BMP"};
 #endif
       break;
     case ImageFormat::kGif: decoded = codecs::decode_gif(bytes, options, found); break;

@@ -37,17 +37,6 @@ class InFlight {
   size_t position_;
 };
 
-class SlotGuard {
- public:
-  explicit SlotGuard(std::counting_semaphore<>& slots) : slots_(slots) { slots_.acquire(); }
-  ~SlotGuard() { slots_.release(); }
-  SlotGuard(const SlotGuard&) = delete;
-  SlotGuard& operator=(const SlotGuard&) = delete;
-
- private:
-  std::counting_semaphore<>& slots_;
-};
-
 }  // namespace
 
 Classifier::Classifier(std::shared_ptr<const Bundle> bundle, std::unique_ptr<Scheduler> scheduler,
@@ -55,8 +44,7 @@ Classifier::Classifier(std::shared_ptr<const Bundle> bundle, std::unique_ptr<Sch
     : bundle_(std::move(bundle)),
       scheduler_(std::move(scheduler)),
       options_(options),
-      preprocessing_slots_(
-          static_cast<std::ptrdiff_t>(std::max(1u, std::thread::hardware_concurrency()))) {}
+      preprocessing_slots_(std::max(1u, std::thread::hardware_concurrency())) {}
 
 Result<std::shared_ptr<Classifier>> Classifier::load(const std::filesystem::path& directory,
                                                      const MakeEngine& make_engine,
@@ -103,16 +91,18 @@ Result<Classification> Classifier::classify(std::span<const uint8_t> encoded, si
   Classification out;
   Tensor tensor;
   {
-    const SlotGuard slot(preprocessing_slots_);
+    PreprocessingSlots::Slot slot(preprocessing_slots_);
     out.timings.queue_ms = milliseconds_since(start);
-    auto prepared = preprocess(encoded, bundle_->contract().preprocessing, options_.max_pixels);
-    if (!prepared) return prepared.error();
-    out.format = prepared->header.format;
-    out.image_size = prepared->oriented;
-    out.timings.decode_ms = prepared->timings.decode_ms;
-    out.timings.resize_ms = prepared->timings.resize_ms;
-    out.timings.normalize_ms = prepared->timings.normalize_ms;
-    tensor = std::move(prepared->tensor);
+    PreprocessResult prepared;
+    const auto status = preprocess_into(prepared, slot.workspace(), encoded,
+                                        bundle_->contract().preprocessing, options_.max_pixels);
+    if (!status) return status.error();
+    out.format = prepared.header.format;
+    out.image_size = prepared.oriented;
+    out.timings.decode_ms = prepared.timings.decode_ms;
+    out.timings.resize_ms = prepared.timings.resize_ms;
+    out.timings.normalize_ms = prepared.timings.normalize_ms;
+    tensor = std::move(prepared.tensor);
   }
   const auto hashing = Clock::now();
   out.image_bytes = encoded.size();

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <semaphore>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,6 +17,7 @@
 #include "beralih/result.h"
 #include "bundle/bundle.h"
 #include "engine/inference_engine.h"
+#include "engine/preprocessing_slots.h"
 #include "scheduling/scheduler.h"
 
 namespace beralih {
@@ -91,7 +91,7 @@ class Classifier {
   ClassifierOptions options_;
   std::atomic<size_t> in_flight_{0};
   /// Decoded pictures are large: no more at once than cores that can work on them.
-  std::counting_semaphore<> preprocessing_slots_;
+  PreprocessingSlots preprocessing_slots_;
   StartRecord start_record_;
 };
 
