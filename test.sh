@@ -3,11 +3,10 @@
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 
-default_suites=(format core server wasm_core wasm_core_scalar wasm python web e2e asan)
-full_suites=("${default_suites[@]}")
+default_suites=(format core server fuzz_replay wasm_core wasm_core_scalar wasm python web e2e asan)
+# What takes longer than the default run allows.
+full_suites=("${default_suites[@]}" tsan fuzz)
 asked_suites=(bench) # neither in the default nor in "full": its figures need a machine that does nothing else
-# Sanitizers that take longer than the default run allows join "full" as soon as CMakePresets.json has them.
-grep -qE '"name": *"tsan"' CMakePresets.json && full_suites+=(tsan)
 suite_limit_s=900
 
 usage() {
@@ -66,6 +65,8 @@ suite_server() { limited build/release/tests/beralih_server_tests -r junit -o "$
 suite_python() {
   limited /usr/bin/python3 -m pytest tests -q -p no:cacheprovider --junitxml="$reports/python.xml"
 }
+# Every file of the fuzzers' corpora, and every one that once failed.
+suite_fuzz_replay() { limited build/release/tests/beralih_fuzz_replay -r junit -o "$reports/fuzz_replay.xml"; }
 # Debian's Node, as users of the module may have it; the page's own may be newer.
 suite_wasm_core() {
   limited node --no-experimental-fetch build/wasm/tests/beralih_core_tests.js -r junit -o "$reports/wasm_core.xml"
@@ -75,26 +76,36 @@ suite_wasm_core_scalar() {
     -o "$reports/wasm_core_scalar.xml"
 }
 suite_wasm() {
-  limited node --test --test-reporter=junit --test-reporter-destination="$reports/wasm.xml" tests/wasm/*.test.mjs
+  # npm packs the module; it may be newer than the node that runs it.
+  BERALIH_NPM_BIN=$node_bin limited node --test --test-reporter=junit \
+    --test-reporter-destination="$reports/wasm.xml" tests/wasm/*.test.mjs
 }
 in_page() { PATH="$node_bin:$PATH" limited npm --prefix web run "$@"; }
 suite_web() { in_page check && BERALIH_JUNIT="$reports/web.xml" in_page test; }
 suite_e2e() { BERALIH_JUNIT="$reports/e2e.xml" in_page test:e2e; }
-suite_asan() {
-  UBSAN_OPTIONS=print_stacktrace=1 limited build/asan/tests/beralih_core_tests -r junit -o "$reports/asan.xml"
+# sanitized PRESET: the unit tests of core and server (its engine is a fake there), and the fuzzers' corpora. A crash of
+# one leaves its part without a report, so the last status that is not 0 is what counts.
+sanitized() {
+  local part status=0
+  for part in core_tests server_tests fuzz_replay; do
+    limited "build/$1/tests/beralih_$part" -r junit -o "$reports/$1-$part.xml" || status=$?
+  done
+  return "$status"
 }
 suite_bench() {
   cmake --build --preset release --target preprocess_bench
   limited /usr/bin/python3 tests/bench/preprocess_bench.py build/release/tests/preprocess_bench \
     "$BERALIH_BUNDLE/golden/dog1.jpg" --junit "$reports/bench.xml"
 }
-suite_tsan() { limited build/tsan/tests/beralih_core_tests -r junit -o "$reports/tsan.xml"; }
+suite_asan() { UBSAN_OPTIONS=print_stacktrace=1 sanitized asan; }
+suite_tsan() { sanitized tsan; }
+suite_fuzz() { /usr/bin/python3 tests/fuzz/run_all.py "$reports/fuzz.xml" "${BERALIH_FUZZ_SECONDS:-300}"; }
 
 run_suite() {
   log=$logs/suite-$1.log
   : >"$log"
-  # The sanitizer presets, which build the core and its tests alone, carry their suite's name.
-  if [[ $1 == *san ]] && ! build_preset "$1"; then
+  # The presets that ./run.sh does not build carry their suite's name.
+  if [[ $1 == *san || $1 == fuzz ]] && ! build_preset "$1"; then
     log=$build_log
     return 1
   fi
@@ -104,6 +115,7 @@ run_suite() {
 step_total=$((5 + ${#suites[@]}))
 mapfile -t lists < <(page_lists)
 [[ " ${suites[*]} " != *" bench "* ]] || lists+=(bench)
+[[ " ${suites[*]} " != *" fuzz "* ]] || lists+=(fuzz)
 install_packages "$may_install" build models test "${lists[@]}"
 build_release all
 prepare_bundle resnet34

@@ -19,13 +19,13 @@ class Answer(NamedTuple):
 
 
 class Server:
-    """`beralih serve` on a free port of the loopback address; ends with the `with` block."""
+    """`beralih serve` on a port (0: a free one) of the loopback address; ends with the `with` block."""
 
-    def __init__(self, binary: str, bundle, *arguments: str, log: pathlib.Path):
+    def __init__(self, binary: str, bundle, *arguments: str, log: pathlib.Path, port: int = 0):
         self.log_path = log
         self._log = open(log, "w+")
         self.process = subprocess.Popen(
-            [binary, "serve", "--bundle", str(bundle), "--port", "0", *arguments],
+            [binary, "serve", "--bundle", str(bundle), "--port", str(port), *arguments],
             stdout=self._log, stderr=subprocess.STDOUT)
         self.port: Optional[int] = None
 

@@ -2,7 +2,7 @@
 
 usage: summary.py REPORTS SUITE=EXIT_STATUS…
 
-Expects REPORTS/SUITE.xml for every suite. A suite whose report is missing, unreadable or empty, or that ended
+Expects REPORTS/SUITE.xml for every suite, or REPORTS/SUITE-PART.xml for its parts. A suite whose report is missing, unreadable or empty, or that ended
 with an error although none of its tests failed, counts as one failed test under the suite's name: a crash must
 not look like success. The exit status is 0 only if nothing failed and something passed.
 """
@@ -52,9 +52,9 @@ def read_cases(report):
 
 
 def suite_cases(reports, suite, status):
-    report = Path(reports, f"{suite}.xml")
+    parts = sorted(Path(reports).glob(f"{suite}-*.xml")) or [Path(reports, f"{suite}.xml")]
     try:
-        cases = list(read_cases(report))
+        cases = [case for report in parts for case in read_cases(report)]
     except FileNotFoundError:
         return [(suite, "failed", f"no report: the suite {describe_exit(status)}")]
     except (ET.ParseError, OSError, ValueError) as error:

@@ -64,13 +64,14 @@ unpack() {
 
 compile_flags="-O3 -DNDEBUG -sSUPPORT_LONGJMP=wasm"
 
-# zlib's inflate alone: the core only reads. Debian's source lacks what zlib's own CMakeLists.txt expects.
+# zlib without its file functions; the core only reads, its tests also write. Debian's source lacks what zlib's own CMakeLists.txt expects.
+# Its checksum tables, which do not compress, are made at the first use.
 say "  building zlib for WASM"
 unpack zlib
 mkdir "$work/zlib/wasm"
-for source in adler32 crc32 inffast inflate inftrees zutil; do
+for source in adler32 compress crc32 deflate inffast inflate inftrees trees zutil; do
   # shellcheck disable=SC2086  # one word a flag
-  logged emcc $compile_flags -c "$work/zlib/$source.c" -o "$work/zlib/wasm/$source.o"
+  logged emcc $compile_flags -DDYNAMIC_CRC_TABLE -c "$work/zlib/$source.c" -o "$work/zlib/wasm/$source.o"
 done
 logged emar rcs "$work/zlib/wasm/libz.a" "$work"/zlib/wasm/*.o
 install -D -m 644 -t "$prefix/include" "$work"/zlib/{zlib,zconf}.h

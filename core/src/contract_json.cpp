@@ -1,6 +1,7 @@
 // contract.json to types. The only file of the core that includes the JSON library.
 #include <cmath>
 #include <initializer_list>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -24,11 +25,41 @@ class DocumentBuilder : public nlohmann::detail::json_sax_dom_parser<Json> {
     position_ = position;
     return nlohmann::detail::json_sax_dom_parser<Json>::parse_error(position, token, exception);
   }
+  /// A contract is four levels deep; writing a value into a message recurses once a level.
+  bool start_object(std::size_t elements) {
+    return deeper() && nlohmann::detail::json_sax_dom_parser<Json>::start_object(elements);
+  }
+  bool start_array(std::size_t elements) {
+    return deeper() && nlohmann::detail::json_sax_dom_parser<Json>::start_array(elements);
+  }
+  bool end_object() {
+    return shallower() && nlohmann::detail::json_sax_dom_parser<Json>::end_object();
+  }
+  bool end_array() {
+    return shallower() && nlohmann::detail::json_sax_dom_parser<Json>::end_array();
+  }
+
+  bool too_deep() const { return depth_ > kMaxDepth; }
   std::size_t position() const { return position_; }
 
  private:
+  static constexpr int kMaxDepth = 64;
+
+  bool deeper() { return ++depth_ <= kMaxDepth; }
+  bool shallower() { return --depth_ >= 0; }
+
   std::size_t position_ = 0;
+  int depth_ = 0;
 };
+
+/// The start of a text that goes into a message, cut between characters.
+std::string shortened(std::string text) {
+  constexpr size_t kMost = 60;
+  if (text.size() <= kMost) return text;
+  size_t end = kMost - 3;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end) + "...";
+}
 
 /// Keeps the first error; every getter returns a harmless value after one, so that callers read
 /// straight on and check once.
@@ -41,9 +72,7 @@ struct Problems {
 };
 
 std::string shown(const Json& value) {
-  std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
-  if (text.size() > 60) text = text.substr(0, 57) + "...";
-  return text;
+  return shortened(value.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
 /// A JSON value and the path that leads to it, e.g. "$.golden[0].image".
@@ -54,6 +83,9 @@ class Node {
         path_(std::move(path)),
         problems_(&problems),
         allow_unknown_(allow_unknown) {}
+
+  /// The same value, whose unknown fields are refused whatever the version.
+  Node strict() const { return {*value_, path_, *problems_, false}; }
 
   void expected(const std::string& what) const {
     problems_->report(path_, "expected " + what + ", found " + shown(*value_));
@@ -69,7 +101,8 @@ class Node {
     if (allow_unknown_) return *this;
     for (const auto& item : value_->items()) {
       if (std::find(known.begin(), known.end(), item.key()) == known.end()) {
-        problems_->report(path_ + "." + item.key(), "unknown field; remove it or correct its name");
+        problems_->report(path_ + "." + shortened(item.key()),
+                          "unknown field; remove it or correct its name");
       }
     }
     return *this;
@@ -113,11 +146,14 @@ class Node {
     return text;
   }
 
+  /// 224.0 is an integer too, as JSON Schema has it.
   int64_t integer(int64_t low, int64_t high) const {
-    if (value_->is_number_integer() &&
-        !(value_->is_number_unsigned() && value_->get<uint64_t>() > uint64_t{INT64_MAX})) {
-      const auto number = value_->get<int64_t>();
-      if (number >= low && number <= high) return number;
+    if (value_->is_number()) {
+      const auto number = value_->get<double>();
+      const bool whole = number == std::floor(number);
+      if (whole && number >= static_cast<double>(low) && number <= static_cast<double>(high)) {
+        return value_->get<int64_t>();
+      }
     }
     expected("an integer from " + std::to_string(low) + " to " + std::to_string(high));
     return low;
@@ -128,7 +164,7 @@ class Node {
       const double number = value_->get<double>();
       if (std::isfinite(number) && number >= low && number <= high) return number;
     }
-    expected("a number in range");
+    expected("a number from " + shown(low) + " to " + shown(high));
     return low;
   }
 
@@ -147,16 +183,13 @@ class Node {
     return value.value_or(names[0].first);
   }
 
-  template <typename T>
-  std::array<T, 3> triple(double low, double high) const {
-    std::array<T, 3> values{};
-    const auto nodes = items();
-    if (nodes.size() != 3) {
-      expected("three numbers");
-      return values;
-    }
-    for (size_t i = 0; i < 3; ++i) values[i] = static_cast<T>(nodes[i].number(low, high));
-    return values;
+  std::array<float, 3> floats(double low, double high) const {
+    return triple<float>(
+        [&](const Node& node) { return static_cast<float>(node.number(low, high)); });
+  }
+  std::array<uint8_t, 3> bytes() const {
+    return triple<uint8_t>(
+        [](const Node& node) { return static_cast<uint8_t>(node.integer(0, 255)); });
   }
 
   Size size() const {
@@ -173,6 +206,18 @@ class Node {
   static const Json& null() {
     static const Json value;
     return value;
+  }
+
+  template <typename T, typename Read>
+  std::array<T, 3> triple(Read read) const {
+    std::array<T, 3> values{};
+    const auto nodes = items();
+    if (nodes.size() != 3) {
+      expected("three numbers");
+      return values;
+    }
+    for (size_t i = 0; i < 3; ++i) values[i] = read(nodes[i]);
+    return values;
   }
 
   const Json* value_;
@@ -227,10 +272,11 @@ void read_values(const Node& node, PreprocessSpec& spec) {
   } else if (node.has("rescale")) {
     node.at("rescale").report("does not apply to value_range 0..255; remove it");
   }
-  spec.image_mean = node.at("image_mean").triple<float>(-kLargest, kLargest);
-  spec.image_std = node.at("image_std").triple<float>(0, kLargest);
+  constexpr float kSmallest = std::numeric_limits<float>::min();
+  spec.image_mean = node.at("image_mean").floats(-kLargest, kLargest);
+  spec.image_std = node.at("image_std").floats(0, kLargest);
   for (const float value : spec.image_std) {
-    if (!(value > 0)) node.at("image_std").expected("numbers above 0");
+    if (value < kSmallest) node.at("image_std").expected("numbers above 0 (from 1.2e-38)");
   }
 }
 
@@ -245,7 +291,7 @@ PreprocessSpec read_spec(const Node& node) {
   read_resize(node, spec);
   spec.center_crop.reset();
   if (node.has("center_crop")) spec.center_crop = node.at("center_crop").size();
-  spec.pad_value = node.at("pad_value").triple<uint8_t>(0, 255);
+  spec.pad_value = node.at("pad_value").bytes();
   spec.channel_order = node.at("channel_order").enumeration(kChannelOrderNames);
   spec.layout = node.at("layout").enumeration(kLayoutNames);
   spec.dtype = node.at("dtype").enumeration(kDtypeNames);
@@ -349,7 +395,8 @@ void check_input(const Node& root, const Contract& contract) {
   }
 }
 
-// "beralih.contract/1" or "/1.N": a newer minor version only adds fields that may be ignored.
+// "beralih.contract/1", which is "/1.0", or "/1.N": a newer minor version only adds fields that may
+// be ignored. None of them is a knob: a preprocessing that is not wholly understood is refused.
 struct SchemaVersion {
   bool supported = false;
   bool newer_minor = false;
@@ -361,7 +408,8 @@ SchemaVersion schema_version(const std::string& schema) {
   if (!schema.starts_with(prefix + ".")) return {};
   const std::string minor = schema.substr(prefix.size() + 1);
   const bool digits = !minor.empty() && minor.find_first_not_of("0123456789") == minor.npos;
-  return {digits, digits && minor.find_first_not_of('0') != minor.npos};
+  if (!digits || (minor[0] == '0' && minor.size() > 1)) return {};
+  return {true, minor != "0"};
 }
 
 Contract read_contract(const Node& root) {
@@ -371,8 +419,8 @@ Contract read_contract(const Node& root) {
   contract.name = root.at("name").non_empty_string();
   contract.version = root.at("version").non_empty_string();
   contract.description = root.at("description").string();
-  contract.preprocessing = read_spec(root.at("preprocessing"));
-  contract.input = read_tensor(root.at("input"));
+  contract.preprocessing = read_spec(root.at("preprocessing").strict());
+  contract.input = read_tensor(root.at("input").strict());
   contract.output = read_tensor(root.at("output"));
   contract.files = read_files(root.at("files"));
   contract.golden = read_golden(root.at("golden"), contract.files);
@@ -390,6 +438,9 @@ Result<Json> parse_document(std::string_view text) {
   Json document;
   DocumentBuilder builder(document);
   if (Json::sax_parse(text, &builder)) return document;
+  if (builder.too_deep()) {
+    return Error{ErrorCode::kInvalidContract, "$: nested more than 64 levels deep"};
+  }
   return Error{ErrorCode::kInvalidContract,
                "$: not valid JSON at byte " + std::to_string(builder.position())};
 }
@@ -406,8 +457,8 @@ Result<Contract> parse_contract(std::string_view json) {
   const auto version = schema_version(schema);
   if (!version.supported) {
     return Error{ErrorCode::kInvalidContract,
-                 "$.schema: this program reads \"beralih.contract/1\", found \"" + schema +
-                     "\"; use a program of that version"};
+                 "$.schema: this program reads \"beralih.contract/1\", found \"" +
+                     shortened(schema) + "\"; use a program of that version"};
   }
   Contract contract = read_contract(Node(*document, "$", problems, version.newer_minor));
   if (problems.first) return *problems.first;

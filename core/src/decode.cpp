@@ -6,6 +6,7 @@
 #include <string>
 
 #include "codecs/codecs.h"
+#include "memory.h"
 
 namespace beralih {
 
@@ -44,17 +45,17 @@ ImageFormat sniff_format(std::span<const uint8_t> bytes) {
 
 namespace codecs {
 
-Status check_size(int64_t width, int64_t height, const DecodeOptions& options) {
+Status check_size(std::string_view format, int64_t width, int64_t height,
+                  const DecodeOptions& options) {
+  const bool none = width < 1 || height < 1;
+  const bool countable = width <= INT32_MAX && height <= INT32_MAX;
+  if (!none && countable && width <= options.max_pixels / height) return Ok{};
+  const std::string head = std::string(format) + ": the header announces ";
   const std::string size = std::to_string(width) + " x " + std::to_string(height);
-  if (width < 1 || height < 1) {
-    return Error{ErrorCode::kCorruptImage, "the image has no pixels (" + size + ")"};
-  }
-  if (width > options.max_pixels / height) {
-    return Error{ErrorCode::kImageTooLarge, "the image has " + size + " pixels, the limit is " +
-                                                std::to_string(options.max_pixels) +
-                                                " in all; send a smaller one"};
-  }
-  return Ok{};
+  if (none) return Error{ErrorCode::kCorruptImage, head + "no pixels (" + size + ")"};
+  return Error{ErrorCode::kImageTooLarge, head + size + " pixels, the limit is " +
+                                              std::to_string(options.max_pixels) +
+                                              " in all; send a smaller one"};
 }
 
 uint8_t* LineMemory::room(size_t size) noexcept {
@@ -121,10 +122,10 @@ Image apply_orientation(Image image, int orientation) {
   return out;
 }
 
-Result<Image> decode(std::span<const uint8_t> bytes, const DecodeOptions& options,
-                     ImageHeader* header) {
-  ImageHeader local;
-  ImageHeader& found = header != nullptr ? *header : local;
+namespace {
+
+Result<Image> decode_by_format(std::span<const uint8_t> bytes, const DecodeOptions& options,
+                               ImageHeader& found) {
   found = {};
   found.format = sniff_format(bytes);
   Result<codecs::Decoded> decoded = unknown_format(bytes);
@@ -146,6 +147,15 @@ Result<Image> decode(std::span<const uint8_t> bytes, const DecodeOptions& option
   if (!decoded) return decoded.error();
   if (options.exif == ExifMode::kIgnore) return std::move(decoded->image);
   return apply_orientation(std::move(decoded->image), decoded->orientation);
+}
+
+}  // namespace
+
+Result<Image> decode(std::span<const uint8_t> bytes, const DecodeOptions& options,
+                     ImageHeader* header) {
+  ImageHeader local;
+  return with_memory<Image>(
+      [&] { return decode_by_format(bytes, options, header != nullptr ? *header : local); });
 }
 
 }  // namespace beralih

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "beralih/resize.h"
+#include "memory.h"
 #include "preprocess_rows.h"
 #include "stopwatch.h"
 #include "workspace_buffers.h"
@@ -13,6 +14,17 @@ namespace beralih {
 // An extreme aspect ratio makes a resized image far larger than its source: 1 x 89,000,000 pixels
 // to a shorter side of 256 would be 5.8 TB.
 Status check_resized(Size from, Size to, int64_t max_pixels) {
+  // The weights of one axis are as many as its source pixels, several times over. No JPEG, GIF or
+  // WebP reaches this.
+  constexpr int kLongestSide = 1 << 20;
+  const bool too_long = (from.width != to.width && from.width > kLongestSide) ||
+                        (from.height != to.height && from.height > kLongestSide);
+  if (too_long) {
+    return Error{ErrorCode::kImageTooLarge,
+                 "resizing " + std::to_string(from.width) + " x " + std::to_string(from.height) +
+                     " pixels: the limit of a side is " + std::to_string(kLongestSide) +
+                     "; crop the image first"};
+  }
   if (to.width <= max_pixels / to.height) return Ok{};
   return Error{ErrorCode::kImageTooLarge,
                "resizing " + std::to_string(from.width) + " x " + std::to_string(from.height) +
@@ -54,11 +66,11 @@ Workspace::~Workspace() = default;
 Workspace::Workspace(Workspace&&) noexcept = default;
 Workspace& Workspace::operator=(Workspace&&) noexcept = default;
 
-Status preprocess_into(PreprocessResult& result, Workspace& workspace,
-                       std::span<const uint8_t> bytes, const PreprocessSpec& spec,
-                       int64_t max_pixels, PreprocessTrace* trace) {
-  if (const auto status = validate(spec); !status) return status.error();
-  Workspace::Buffers& buffers = workspace.buffers();
+namespace {
+
+Status preprocess_all(PreprocessResult& result, Workspace::Buffers& buffers,
+                      std::span<const uint8_t> bytes, const PreprocessSpec& spec,
+                      int64_t max_pixels, PreprocessTrace* trace) {
   result.header = {};
   result.timings = {};
   bool streamed = false;
@@ -78,13 +90,25 @@ Status preprocess_into(PreprocessResult& result, Workspace& workspace,
   return Ok{};
 }
 
+}  // namespace
+
+Status preprocess_into(PreprocessResult& result, Workspace& workspace,
+                       std::span<const uint8_t> bytes, const PreprocessSpec& spec,
+                       int64_t max_pixels, PreprocessTrace* trace) {
+  if (const auto status = validate(spec); !status) return status.error();
+  return with_memory<Ok>(
+      [&] { return preprocess_all(result, workspace.buffers(), bytes, spec, max_pixels, trace); });
+}
+
 Result<PreprocessResult> preprocess(std::span<const uint8_t> bytes, const PreprocessSpec& spec,
                                     int64_t max_pixels, PreprocessTrace* trace) {
-  Workspace workspace;
-  PreprocessResult result;
-  const auto status = preprocess_into(result, workspace, bytes, spec, max_pixels, trace);
-  if (!status) return status.error();
-  return result;
+  return with_memory<PreprocessResult>([&]() -> Result<PreprocessResult> {
+    Workspace workspace;
+    PreprocessResult result;
+    const auto status = preprocess_into(result, workspace, bytes, spec, max_pixels, trace);
+    if (!status) return status.error();
+    return result;
+  });
 }
 
 }  // namespace beralih

@@ -1,19 +1,26 @@
 // Presets expand to explicit knobs: a contract records the knobs, the name is only where they came
-// from. torchvision's are its weights' own transforms(), version 0.14.1.
+// from.
+#include <algorithm>
 #include <array>
+#include <vector>
 
 #include "beralih/preprocess_spec.h"
+#include "preset_table.h"
 
 namespace beralih {
 
 namespace {
 
-PreprocessSpec imagenet(int shorter_side, int crop, ResizeFilter filter) {
-  PreprocessSpec spec;            // mean and std default to ImageNet's
-  spec.exif = ExifMode::kIgnore;  // torchvision's loader does not look at EXIF
-  spec.resize_size = {shorter_side, shorter_side};
-  spec.resize_filter = filter;
-  spec.center_crop = Size{crop, crop};
+// torchvision's and timm's readers do not look at EXIF; both divide by 255.
+PreprocessSpec from_row(const PresetRow& row) {
+  PreprocessSpec spec;
+  spec.exif = ExifMode::kIgnore;
+  spec.resize_mode = row.mode;
+  spec.resize_size = {row.resize, row.resize};
+  spec.resize_filter = row.filter;
+  spec.center_crop = Size{row.crop, row.crop};
+  spec.image_mean = kPresetStatistics[row.statistics].mean;
+  spec.image_std = kPresetStatistics[row.statistics].std;
   return spec;
 }
 
@@ -42,46 +49,86 @@ PreprocessSpec hf_vit() {
   return spec;
 }
 
-struct Entry {
-  std::string_view name;
-  PreprocessSpec (*make)();
-};
+constexpr std::string_view kDlibResnet34 = "dlib:resnet34", kHfVit = "hf-vit";
 
-constexpr std::array<Entry, 6> kPresets{
-    {
-     {"dlib:resnet34", dlib_resnet34},
-     {"torchvision:ResNet50_Weights.IMAGENET1K_V1",
-         [] { return imagenet(256, 224, ResizeFilter::kBilinear); }},
-     {"torchvision:ViT_L_16_Weights.IMAGENET1K_V1",
-         [] { return imagenet(242, 224, ResizeFilter::kBilinear); }},
-     {"torchvision:ViT_L_16_Weights.IMAGENET1K_SWAG_LINEAR_V1",
-         [] { return imagenet(224, 224, ResizeFilter::kBicubic); }},
-     {"torchvision:ViT_L_16_Weights.IMAGENET1K_SWAG_E2E_V1",
-         [] { return imagenet(512, 512, ResizeFilter::kBicubic); }},
-     {"hf-vit", hf_vit},
-     }
-};
+template <typename F>
+void for_each_name(const PresetRow& row, F use) {
+  std::string_view names = row.names;
+  while (!names.empty()) {
+    const size_t end = names.find('\n');
+    use(names.substr(0, end));
+    names.remove_prefix(end + 1);
+  }
+}
+
+template <typename F>
+void for_each_name(F use) {
+  use(kDlibResnet34);
+  use(kHfVit);
+  for (const PresetRow& row : kPresetRows) for_each_name(row, use);
+}
+
+std::optional<PreprocessSpec> find(std::string_view name) {
+  if (name == kDlibResnet34) return dlib_resnet34();
+  if (name == kHfVit) return hf_vit();
+  for (const PresetRow& row : kPresetRows) {
+    bool found = false;
+    for_each_name(row, [&](std::string_view candidate) { found |= candidate == name; });
+    if (found) return from_row(row);
+  }
+  return std::nullopt;
+}
+
+/// Insertions, deletions and replacements that make one text the other; upper case is lower case.
+size_t edit_distance(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (size_t i = 0; i < a.size(); ++i) {
+    size_t corner = row[0];
+    row[0] = i + 1;
+    for (size_t j = 0; j < b.size(); ++j) {
+      const size_t replaced = corner + (lower(a[i]) == lower(b[j]) ? 0 : 1);
+      corner = row[j + 1];
+      row[j + 1] = std::min({replaced, row[j] + 1, corner + 1});
+    }
+  }
+  return row.back();
+}
+
+std::string_view nearest(std::string_view name) {
+  constexpr size_t kLongest = 100;  // of no preset's name; what is longer is not worth the time
+  name = name.substr(0, kLongest);
+  std::string_view best;
+  size_t smallest = SIZE_MAX;
+  for_each_name([&](std::string_view candidate) {
+    const size_t distance = edit_distance(name, candidate);
+    if (distance >= smallest) return;
+    smallest = distance;
+    best = candidate;
+  });
+  return best;
+}
 
 }  // namespace
 
 Result<PreprocessSpec> preset(std::string_view name) {
-  std::string known;
-  for (const Entry& entry : kPresets) {
-    if (entry.name == name) {
-      PreprocessSpec spec = entry.make();
-      spec.preset = entry.name;
-      return spec;
-    }
-    known += known.empty() ? "" : ", ";
-    known += entry.name;
+  if (auto spec = find(name)) {
+    spec->preset = name;
+    return *std::move(spec);
   }
-  return Error{ErrorCode::kInvalidArgument,
-               "no preset is called \"" + std::string(name) + "\"; the presets are " + known};
+  constexpr size_t kShown = 80;
+  return Error{
+      ErrorCode::kInvalidArgument,
+      "no preset is called \"" + std::string(name.substr(0, kShown)) + "\", the nearest is \"" +
+          std::string(nearest(name)) +
+          "\"; there are dlib:resnet34, hf-vit, torchvision:<weights enum> and timm:<name>"};
 }
 
 std::vector<std::string_view> preset_names() {
   std::vector<std::string_view> names;
-  for (const Entry& entry : kPresets) names.push_back(entry.name);
+  for_each_name([&](std::string_view name) { names.push_back(name); });
+  std::sort(names.begin(), names.end());
   return names;
 }
 

@@ -27,7 +27,7 @@ double kernel(ResizeFilter filter, double x) {
       if (x == 0.0) return 1.0;
       if (x >= 1.0) return 0.0;
       x = x * M_PI;
-      return std::sin(x) / x * (0.54 + 0.46 * std::cos(x));
+      return std::sin(x) / x * (0.54f + 0.46f * std::cos(x));  // floats, as there
     case ResizeFilter::kBicubic: {
       constexpr double a = -0.5;
       x = std::fabs(x);

@@ -11,6 +11,7 @@ import os
 import sys
 import warnings
 import zipfile
+from typing import Callable, Sequence
 
 import numpy as np
 import onnx
@@ -25,10 +26,11 @@ ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def write_architecture(network: torch.nn.Module, path: str) -> None:
-    """Sizes are no part of a scripted module's type, so the parameters can be emptied after scripting."""
-    program = torch.jit.script(network)
-    for _, parameter in program.named_parameters():
-        parameter.data = torch.empty(0)
+    """Sizes are no part of a scripted module's type, so the tensors can be emptied after scripting. (The network's own
+    are emptied: it is of no use afterwards.)"""
+    program = network if isinstance(network, torch.jit.ScriptModule) else torch.jit.script(network)
+    for tensor in program.state_dict(keep_vars=True).values():
+        tensor.data = torch.empty(0, dtype=tensor.dtype)
     buffer = io.BytesIO()
     torch.jit.save(program, buffer)
     # *.debug_pkl members hold absolute source paths, and zip members the time they were written.
@@ -41,45 +43,54 @@ def write_architecture(network: torch.nn.Module, path: str) -> None:
             target.writestr(member, source.read(name))
 
 
-def quantize_rows(weight: np.ndarray):
-    """Symmetric int8: (values, one float32 scale for each output channel)."""
-    scale = (np.abs(weight.reshape(len(weight), -1)).max(1) / np.float32(127)).astype(np.float32)
+def quantize(weight: np.ndarray, axis: int):
+    """Symmetric int8: (values, one float32 scale for each index of the axis)."""
+    others = tuple(i for i in range(weight.ndim) if i != axis)
+    scale = (np.abs(weight).max(others) / np.float32(127)).astype(np.float32)
     scale[scale == 0] = 1
-    rows = scale.reshape((-1,) + (1,) * (weight.ndim - 1))
+    rows = scale.reshape([-1 if i == axis else 1 for i in range(weight.ndim)])
     return np.clip(np.rint(weight / rows), -127, 127).astype(np.int8), scale
 
 
-def quantize_weights(model: onnx.ModelProto) -> None:
-    """Replaces each float32 Conv or Gemm weight by int8 values, scales and a DequantizeLinear node."""
+def output_axis(node: onnx.NodeProto) -> int:
+    """The axis of a Conv's, Gemm's or MatMul's weight that counts the output channels."""
+    transposed = any(a.name == "transB" and a.i == 1 for a in node.attribute)
+    return 0 if node.op_type == "Conv" or transposed else 1
+
+
+def quantize_weights(model: onnx.ModelProto, stays_float32: Callable[[onnx.NodeProto, np.ndarray], bool]) -> None:
+    """Replaces float32 weights of Conv, Gemm and MatMul by int8 values, scales and a DequantizeLinear node."""
     graph = model.graph
     initializers = {i.name: i for i in graph.initializer}
     dequantizers = []
     for node in graph.node:
-        if node.op_type not in ("Conv", "Gemm") or node.input[1].startswith(FLOAT32_LAYERS):
+        if node.op_type not in ("Conv", "Gemm", "MatMul") or node.input[1] not in initializers:
             continue
-        if node.op_type == "Gemm" and not any(a.name == "transB" and a.i == 1 for a in node.attribute):
-            raise SystemExit("export.py: the output channel of Gemm's weight is expected in axis 0 (transB = 1)")
-        name = node.input[1]
-        values, scale = quantize_rows(numpy_helper.to_array(initializers[name]))
-        graph.initializer.remove(initializers[name])
+        name, axis = node.input[1], output_axis(node)
+        weight = numpy_helper.to_array(initializers[name])
+        if weight.ndim < 2 or stays_float32(node, weight):
+            continue
+        values, scale = quantize(weight, axis)
+        graph.initializer.remove(initializers.pop(name))
         graph.initializer.extend([numpy_helper.from_array(values, name + "_q"),
                                   numpy_helper.from_array(scale, name + "_s"),
-                                  numpy_helper.from_array(np.zeros(len(values), np.int8), name + "_z")])
+                                  numpy_helper.from_array(np.zeros(len(scale), np.int8), name + "_z")])
         dequantizers.append(helper.make_node("DequantizeLinear", [name + "_q", name + "_s", name + "_z"], [name],
-                                             name="dequantize_" + name, axis=0))
+                                             name="dequantize_" + name, axis=axis))
     nodes = dequantizers + list(graph.node)
     del graph.node[:]
     graph.node.extend(nodes)
 
 
-def write_edge_model(network: torch.nn.Module, path: str) -> None:
+def write_edge_model(network: torch.nn.Module, path: str, input_shape: Sequence[int],
+                     stays_float32: Callable[[onnx.NodeProto, np.ndarray], bool]) -> None:
     buffer = io.BytesIO()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")     # they are about the sizes in pad_to, which are meant to be constants
-        torch.onnx.export(network, torch.zeros(1, 3, resnet34.INPUT_SIZE, resnet34.INPUT_SIZE), buffer,
-                          opset_version=13, input_names=["input"], output_names=["logits"])
+        warnings.simplefilter("ignore")     # they are about sizes that are meant to be constants
+        torch.onnx.export(network, torch.zeros(*input_shape), buffer, opset_version=13, input_names=["input"],
+                          output_names=["logits"])
     model = onnx.load_from_string(buffer.getvalue())
-    quantize_weights(model)
+    quantize_weights(model, stays_float32)
     onnx.checker.check_model(model)
     with open(path, "wb") as f:
         f.write(model.SerializeToString(deterministic=True))
@@ -90,4 +101,6 @@ if __name__ == "__main__":
         raise SystemExit("export.py: run it with PYTHONHASHSEED=0, or architecture.pt differs from run to run")
     weights, directory = sys.argv[1:]
     write_architecture(resnet34.load(weights), os.path.join(directory, "architecture.pt"))
-    write_edge_model(resnet34.load(weights), os.path.join(directory, "edge.onnx"))
+    write_edge_model(resnet34.load(weights), os.path.join(directory, "edge.onnx"),
+                     (1, 3, resnet34.INPUT_SIZE, resnet34.INPUT_SIZE),
+                     lambda node, weight: node.input[1].startswith(FLOAT32_LAYERS))

@@ -24,11 +24,17 @@ checksums=$bundles/.$name.sha256        # its files' hashes, for when only the t
 sources=$BERALIH_CACHE/models/sources
 
 recipe_hash() {
-    find "$recipes" "$recipes/../catalog.json" -type f ! -path '*/__pycache__/*' -print0 | sort -z | xargs -0 cat |
-        sha256sum
+    # The importers make no bundle of this script's.
+    find "$recipes" "$recipes/../catalog.json" -type f ! -path '*/__pycache__/*' ! -name 'import_*' -print0 | sort -z |
+        xargs -0 cat | sha256sum
 }
 bundle_state() { (cd "$final" && find . -type f -printf '%p %s %T@\n' | sort); }
 bundle_hashes() { (cd "$1" && find . -type f -print0 | sort -z | xargs -0 sha256sum); }
+
+parent=""       # the bundle that this one is made from
+needs_mb=400    # what making it takes on disk
+# shellcheck source=models/recipes/resnet34.bundle.sh
+source "$recipes/$name.bundle.sh"
 
 recipe=$(recipe_hash)
 up_to_date() {
@@ -39,6 +45,7 @@ up_to_date() {
 write_stamp() { { printf '%s\n' "$recipe"; bundle_state; } > "$stamp.new" && mv "$stamp.new" "$stamp"; }
 
 if up_to_date; then exit 0; fi
+if [[ $parent ]]; then "$recipes/make_bundle.sh" "$parent"; fi
 
 mkdir -p "$bundles" "$sources"
 exec 9> "$BERALIH_CACHE/models/lock"
@@ -61,6 +68,12 @@ fi
 
 scratch=$bundles/.$name.work
 rm -rf "$scratch"
+free_mb=$(df --output=avail -B 1000000 "$bundles" | tail -n 1)
+if ((free_mb < needs_mb)); then
+    echo "make_bundle.sh: making $name takes $needs_mb MB in $bundles, where $((free_mb)) MB are free: free some, or move" \
+        "the folder to a larger disk and put a symbolic link in its place." >&2
+    exit 1
+fi
 trap 'rm -rf "$scratch"' EXIT
 bundle=$scratch/bundle
 mkdir -p "$bundle"
@@ -85,8 +98,6 @@ step() { # WORDS COMMAND...
     printf '  %d.%d s\n' $(((end - begin) / 1000000)) $(((end - begin) / 100000 % 10)) >&2
 }
 
-# shellcheck source=models/recipes/resnet34.bundle.sh
-source "$recipes/$name.bundle.sh"
 make_steps
 
 chmod -R u=rwX,go=rX "$bundle"

@@ -3,22 +3,23 @@
   measure.py BUNDLE CONTRACT.json TENSORS.npy LOGITS.npy OUTPUT.json
 
 TENSORS are the golden tensors, LOGITS dlib's for them. What ONNX Runtime computes from edge.onnx is the float32 network
-with the weights that stand dequantized in the graph: those weights, read back from the file, go into the PyTorch
-network, and both networks see the same varied pictures (the golden photographs cropped, flipped, turned, blurred,
-darkened or brightened; seeded). For each picture the difference is that of the class whose probability differs most.
+with the weights that stand dequantized in the graph: PyTorch runs that graph, and graph and network see the same varied
+pictures (the golden photographs cropped, flipped, turned, blurred, darkened or brightened; seeded). For each picture the
+difference is that of the class whose probability differs most.
 """
 import glob
 import json
 import os
 import random
 import sys
+from typing import Callable
 
 import numpy as np
-import onnx
 import torch
-from onnx import numpy_helper
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
+import onnx_in_torch
+import progress
 import reference_preprocessing
 import resnet34
 
@@ -42,29 +43,41 @@ def vary(image: Image.Image, rng: random.Random) -> Image.Image:
     return image
 
 
-def varied_tensors(paths, spec: dict) -> torch.Tensor:
+def varied_tensors(paths, spec: dict, count: int = PICTURES) -> torch.Tensor:
     rng = random.Random(0)
     photographs = [Image.open(path) for path in paths]
-    pictures = [vary(photographs[i % len(photographs)], rng) for i in range(PICTURES)]
+    pictures = [vary(photographs[i % len(photographs)], rng) for i in range(count)]
     return torch.from_numpy(np.stack([reference_preprocessing.preprocess(p, spec) for p in pictures]))
 
 
-def edge_network(network: torch.nn.Module, onnx_path: str) -> None:
-    """Puts the graph's weights, dequantized as its DequantizeLinear nodes do, into the network."""
-    graph = onnx.load(onnx_path).graph
-    tensors = {i.name: numpy_helper.to_array(i) for i in graph.initializer}
-    for node in graph.node:
-        if node.op_type == "DequantizeLinear":
-            values, scale, zero = (tensors.pop(name) for name in node.input)
-            rows = (-1,) + (1,) * (values.ndim - 1)
-            tensors[node.output[0]] = (values.astype(np.float32) - zero.reshape(rows)) * scale.reshape(rows)
-    for name, parameter in network.named_parameters():
-        parameter.data = torch.from_numpy(np.array(tensors[name], np.float32))
-
-
-def run(network: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
+def run(network: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor, shown=None) -> torch.Tensor:
+    rows = []
     with torch.inference_mode():
-        return torch.cat([network(batch) for batch in x.split(BATCH)])
+        for batch in x.split(BATCH):
+            rows.append(network(batch))
+            if shown:
+                shown.add(len(batch))
+    return torch.cat(rows)
+
+
+def agreement(network: torch.nn.Module, edge: onnx_in_torch.Graph, x: torch.Tensor) -> dict:
+    """The contract's edge_agreement."""
+    shown = progress.Progress(2 * len(x), "pictures")
+    native, edge_logits = run(network, x, shown), run(edge, x, shown)
+    shown.close()
+    native, edge_probabilities = native.double().softmax(1), edge_logits.double().softmax(1)
+    largest = (native - edge_probabilities).abs().amax(1)
+    result = {      # three decimals: the rest depends on the processor
+        "images": len(x),
+        "top1_equal": int((native.argmax(1) == edge_probabilities.argmax(1)).sum()),
+        "mean_abs_probability_difference": round(float(largest.mean()), 3),
+        "max_abs_probability_difference": round(float(largest.max()), 3),
+        "method": "PyTorch with the weights of edge.onnx as dequantized in its graph against float32 weights; "
+                  "seeded variations of the golden photographs; per image the largest difference of any class",
+    }
+    print(f"  edge.onnx: top-1 equal on {result['top1_equal']} of {len(x)} pictures, mean difference of probability "
+          f"{result['mean_abs_probability_difference']}", file=sys.stderr)
+    return result
 
 
 if __name__ == "__main__":
@@ -81,19 +94,6 @@ if __name__ == "__main__":
                          f"{MAX_LOGIT_DIFFERENCE}: weights.safetensors or resnet34.py is wrong.")
 
     x = varied_tensors(sorted(glob.glob(os.path.join(bundle, "golden", "*"))), spec)
-    native = run(network, x).double().softmax(1)
-    edge_network(network, os.path.join(bundle, "edge.onnx"))
-    edge = run(network, x).double().softmax(1)
-    largest = (native - edge).abs().amax(1)
-    result = {      # three decimals: the rest depends on the processor
-        "images": len(x),
-        "top1_equal": int((native.argmax(1) == edge.argmax(1)).sum()),
-        "mean_abs_probability_difference": round(float(largest.mean()), 3),
-        "max_abs_probability_difference": round(float(largest.max()), 3),
-        "method": "PyTorch with the weights of edge.onnx as dequantized in its graph against float32 weights; "
-                  "seeded variations of the golden photographs; per image the largest difference of any class",
-    }
+    result = agreement(network, onnx_in_torch.Graph(os.path.join(bundle, "edge.onnx")), x)
     with open(output, "w", encoding="utf-8") as f:
         json.dump(result, f)
-    print(f"  edge.onnx: top-1 equal on {result['top1_equal']} of {len(x)} pictures, mean difference of probability "
-          f"{result['mean_abs_probability_difference']}", file=sys.stderr)

@@ -10,17 +10,32 @@ import sys
 
 import numpy as np
 
+import progress
+
 ROLES = (("labels", "labels.txt"), ("architecture", "architecture.pt"), ("weights", "weights.safetensors"),
          ("edge_model", "edge.onnx"))
+# The order in which a contract states its fields.
+FIELDS = ("schema", "name", "version", "description", "preprocessing", "input", "output", "files", "golden", "tolerance",
+          "edge_agreement", "provenance")
 
 
-def file_entry(bundle: str, role: str, path: str) -> dict:
-    digest, size = hashlib.sha256(), 0
-    with open(os.path.join(bundle, path), "rb") as f:
+def sha256_file(path: str) -> str:
+    digest, shown = hashlib.sha256(), progress.megabytes(os.path.getsize(path))
+    with open(path, "rb") as f:
         while chunk := f.read(1 << 20):
             digest.update(chunk)
-            size += len(chunk)
-    return {"role": role, "path": path, "bytes": size, "sha256": digest.hexdigest()}
+            shown.add(len(chunk))
+    shown.close()
+    return digest.hexdigest()
+
+
+def file_entries(bundle: str, golden: list) -> list:
+    """Every file of the bundle; a bundle may lack edge.onnx, nothing else."""
+    files = [(role, path) for role, path in ROLES
+             if role != "edge_model" or os.path.exists(os.path.join(bundle, path))]
+    files += [("golden_image", path) for path in golden]
+    return [{"role": role, "path": path, "bytes": os.path.getsize(os.path.join(bundle, path)),
+             "sha256": sha256_file(os.path.join(bundle, path))} for role, path in files]
 
 
 def golden_case(image: str, tensor: np.ndarray, logits: np.ndarray) -> dict:
@@ -44,31 +59,37 @@ def to_json(value, indent: int = 0) -> str:
     return "{\n" + ",\n".join(f"{inner}{json.dumps(k)}: {to_json(v, indent + 2)}" for k, v in value.items()) + "\n" + pad + "}"
 
 
-if __name__ == "__main__":
-    bundle, template_path, tensors_path, logits_path, agreement_path, *images = sys.argv[1:]
-    with open(template_path, encoding="utf-8") as f:
-        contract = json.load(f)
-    with open(agreement_path, encoding="utf-8") as f:
-        agreement = json.load(f)
-    golden = ["golden/" + os.path.basename(image) for image in images]
+def read_labels(bundle: str, contract: dict) -> list:
     with open(os.path.join(bundle, "labels.txt"), encoding="utf-8") as f:
         labels = f.read().splitlines()
     if len(labels) != contract["output"]["shape"][-1]:
         raise SystemExit(f"write_contract.py: labels.txt has {len(labels)} labels, the contract's output "
                          f"{contract['output']['shape'][-1]}.")
-    tail = {key: contract.pop(key) for key in ("tolerance", "provenance")}
-    contract["files"] = [file_entry(bundle, role, path) for role, path in ROLES]
-    contract["files"] += [file_entry(bundle, "golden_image", path) for path in golden]
-    contract["golden"] = [golden_case(*case) for case in zip(golden, np.load(tensors_path), np.load(logits_path))]
-    contract["tolerance"] = tail["tolerance"]
-    contract["edge_agreement"] = agreement
-    contract["provenance"] = tail["provenance"]
+    return labels
 
-    data = (to_json(contract) + "\n").encode()
+
+def write(bundle: str, contract: dict) -> str:
+    """Writes contract.json and contract.sha256, says what the golden cases are, and returns the contract's hash."""
+    labels = read_labels(bundle, contract)
+    data = (to_json({field: contract[field] for field in FIELDS if field in contract}) + "\n").encode()
+    digest = hashlib.sha256(data).hexdigest()
     with open(os.path.join(bundle, "contract.json"), "wb") as f:
         f.write(data)
     with open(os.path.join(bundle, "contract.sha256"), "w", encoding="ascii") as f:
-        f.write(hashlib.sha256(data).hexdigest() + "\n")
+        f.write(digest + "\n")
     for case in contract["golden"]:
         best = case["top5"][0]
         print(f"  {case['image']}: {labels[best['index']]} {best['probability']:.3f}", file=sys.stderr)
+    return digest
+
+
+if __name__ == "__main__":
+    bundle, template_path, tensors_path, logits_path, agreement_path, *images = sys.argv[1:]
+    with open(template_path, encoding="utf-8") as f:
+        contract = json.load(f)
+    with open(agreement_path, encoding="utf-8") as f:
+        contract["edge_agreement"] = json.load(f)
+    golden = ["golden/" + os.path.basename(image) for image in images]
+    contract["files"] = file_entries(bundle, golden)
+    contract["golden"] = [golden_case(*case) for case in zip(golden, np.load(tensors_path), np.load(logits_path))]
+    write(bundle, contract)

@@ -5,6 +5,7 @@
 #include <exception>
 #include <iostream>
 
+#include "bundle/mapped_file.h"
 #include "cli/commands.h"
 #include "cli/usage.h"
 
@@ -15,6 +16,8 @@ constexpr int kExitUsage = 2;
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a client that went away is an error of one write, not the end
+  std::signal(SIGXFSZ, SIG_IGN);  // a file size limit is an error of one write, too
+  beralih::explain_lost_mappings();
   // Waiting OpenMP threads must sleep: spinning made the network five times slower when it shared
   // its cores. Before any thread, and before the engine with its OpenMP is loaded.
   ::setenv("OMP_WAIT_POLICY", "passive", /*overwrite=*/0);
@@ -25,6 +28,9 @@ int main(int argc, char** argv) {
   beralih::add_serve_command(app);
   beralih::add_predict_command(app);
   beralih::add_preprocess_command(app);
+  beralih::add_bundle_command(app);
+  beralih::add_presets_command(app);
+  beralih::add_health_command(app);
 
   try {
     app.parse(argc, argv);

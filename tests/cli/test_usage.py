@@ -20,7 +20,7 @@ def usage_error(binary, *arguments, **variables):
 
 
 def test_an_unknown_subcommand_gets_the_list(binary):
-    there_are = "; there are serve, predict, preprocess"
+    there_are = "; there are serve, predict, preprocess, presets"
     assert usage_error(binary, "frob") == 'beralih: no subcommand "frob"' + there_are
     assert usage_error(binary) == "beralih: a subcommand is missing" + there_are
     assert "--frob" in usage_error(binary, "--frob")

@@ -116,6 +116,26 @@ TEST_CASE("a newer minor version may bring fields that are not known here") {
   CHECK_FALSE(parse_contract(text));
   text.replace(text.find("contract/1"), 10, "contract/1.3");
   CHECK(parse_contract(text));
+  // Not in what decides the tensor: a knob that is ignored would make another one.
+  text.replace(text.find("\"exif\""), 6, "\"gamma\": 2, \"exif\"");
+  const auto knob = parse_contract(text);
+  REQUIRE_FALSE(knob);
+  CHECK_THAT(knob.error().message, Catch::Matchers::StartsWith("$.preprocessing.gamma: unknown"));
+}
+
+TEST_CASE("versions: this one, newer minor ones, and nothing else") {
+  for (const std::string_view version : {"1", "1.0", "1.1", "1.10", "1.999999999999"}) {
+    CAPTURE(version);
+    CHECK(parse_contract(with("contract/1", "contract/" + std::string(version))));
+  }
+  for (const std::string_view version :
+       {"2", "2.0", "0", "10", "1.", "1.01", "1.x", "1.-1", "1 ", ""}) {
+    CAPTURE(version);
+    const auto contract = parse_contract(with("contract/1", "contract/" + std::string(version)));
+    REQUIRE_FALSE(contract);
+    CHECK_THAT(contract.error().message,
+               Catch::Matchers::StartsWith("$.schema: this program reads"));
+  }
 }
 
 TEST_CASE("the preprocessing hash depends on what decides the tensor and on nothing else") {

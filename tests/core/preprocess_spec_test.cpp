@@ -5,7 +5,7 @@
 using namespace beralih;
 
 TEST_CASE("every preset is valid and known by its name") {
-  REQUIRE(preset_names().size() >= 6);
+  REQUIRE(preset_names().size() >= 150);
   for (const auto preset_name : preset_names()) {
     const auto spec = preset(preset_name);
     REQUIRE(spec);
@@ -15,11 +15,25 @@ TEST_CASE("every preset is valid and known by its name") {
   }
 }
 
-TEST_CASE("an unknown preset names the known ones") {
-  const auto spec = preset("resnet9000");
+TEST_CASE("an unknown preset names the nearest one") {
+  struct Case {
+    std::string name, nearest;
+  };
+  const std::vector<Case> cases{
+      {"dlib:resnet43",                               "dlib:resnet34"                             },
+      {"torchvision:resnet50_weights.imagenet1k_v2",  "torchvision:ResNet50_Weights.IMAGENET1K_V2"},
+      {"torchvision:ViT_L_16_Weights.IMAGENET1K_V1 ", "torchvision:ViT_L_16_Weights.IMAGENET1K_V1"},
+  };
+  for (const auto& c : cases) {
+    CAPTURE(c.name.substr(0, 80));
+    const auto spec = preset(c.name);
+    REQUIRE_FALSE(spec);
+    CHECK(spec.error().code == ErrorCode::kInvalidArgument);
+    CHECK(spec.error().message.find("the nearest is \"" + c.nearest) != std::string::npos);
+  }
+  const auto spec = preset(std::string(1'000'000, 'x'));
   REQUIRE_FALSE(spec);
-  CHECK(spec.error().message.find("resnet9000") != std::string::npos);
-  CHECK(spec.error().message.find("dlib:resnet34") != std::string::npos);
+  CHECK(spec.error().message.size() < 400);
 }
 
 TEST_CASE("dlib:resnet34 has the knobs it was measured with") {

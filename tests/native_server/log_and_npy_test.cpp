@@ -3,13 +3,15 @@
 
 #include "cli/npy.h"
 #include "telemetry/access_log.h"
+#include "telemetry/prometheus_text.h"
 #include "test_bundle.h"
 
 using namespace beralih;
 
 TEST_CASE("an access line is one line whatever the client sent", "[log]") {
   const std::string path = "/a b\n\x1b[31m\"" + std::string(1000, 'x');
-  const std::string line = format_access({{}, "GET", path, 404, 1.234, 0, 10, "id", "not_found"});
+  const std::string line =
+      format_access({{}, "GET", path, 404, 1.234, 0, 10, "id", {}, "not_found"});
   CHECK(line.find('\n') == line.size() - 1);
   CHECK(line.find('\x1b') == std::string::npos);
   CHECK(line.size() < 500);
@@ -17,6 +19,27 @@ TEST_CASE("an access line is one line whatever the client sent", "[log]") {
   CHECK(line.ends_with(" status=404 ms=1.23 bytes_in=0 bytes_out=10 id=id problem=not_found\n"));
   CHECK(format_access({}).ends_with(
       " method=- path=- status=0 ms=0.00 bytes_in=0 bytes_out=0 id=-\n"));
+}
+
+TEST_CASE("an access line as JSON holds nothing that needs escaping", "[log]") {
+  const std::string line = format_access(
+      {{}, "GET", "/a\"\\\n", 404, 1, 0, 10, "i\"d", "ab", "not_found"}, LogFormat::kJsonLines);
+  CHECK(line ==
+        R"({"ts":"1970-01-01T00:00:00.000Z","method":"GET","path":"/a%22%5C%0A","status":404,)"
+        R"("ms":1.00,"bytes_in":0,"bytes_out":10,"id":"i%22d","trace":"ab","problem":"not_found"})"
+        "\n");
+}
+
+TEST_CASE("Prometheus label values are escaped, numbers are short", "[metrics]") {
+  PrometheusText text;
+  text.family("m", "gauge", "Help.");
+  text.sample(0.1, {
+                       {"a", "x\"\\\ny"},
+                       {"b", "z"       }
+  });
+  text.sample(3);
+  CHECK(std::move(text).take() ==
+        "# HELP m Help.\n# TYPE m gauge\nm{a=\"x\\\"\\\\\\ny\",b=\"z\"} 0.1\nm 3\n");
 }
 
 TEST_CASE(".npy headers are those of NumPy", "[npy]") {

@@ -95,6 +95,20 @@ def test_exact_resize_of_every_filter(files, preprocess, name):
         assert line["crop_sha256"] == reference.sha256(want.tobytes()), (path.name, width, height)
 
 
+@pytest.mark.parametrize("name", FILTERS)
+def test_weights_of_every_filter(tmp_path, preprocess, name):
+    """Noise shows a weight that is off by one part in four million: enough pixels, many sizes."""
+    path = tmp_path / "noise.png"
+    noise = np.random.default_rng(3).integers(0, 256, (480, 640, 3), dtype=np.uint8)
+    image = Image.fromarray(noise)
+    image.save(path, compress_level=1)
+    for height, width in ((235, 176), (102, 136), (176, 77), (301, 333), (479, 639), (97, 1000)):
+        line, = preprocess([path], "--preset", "hf-vit", "--set", f"resize_exact={height},{width}",
+                           "--set", f"resize_filter={name}")
+        want = image.resize((width, height), FILTERS[name])
+        assert line["crop_sha256"] == reference.sha256(want.tobytes()), (width, height)
+
+
 def test_orientation_ignored_as_torchvisions_loader_does(files, preprocess):
     got = preprocess(files, "--preset", "dlib:resnet34", "--set", "exif=ignore")
     for path, line in zip(files, got):

@@ -72,6 +72,7 @@ export interface Content extends LanguageName {
     inputTitle: string
     samples: string
     own: string
+    noPreview: string
     dropHint: string
     chosen: (name: string, bytes: string) => string
     run: string
@@ -110,12 +111,20 @@ export interface Content extends LanguageName {
     file: string
     bytes: string
     preprocessingHash: string
-    load: string
-    warmUp: string
+    parameters: string
     device: string
     source: string
     fromNetwork: string
     fromKept: string
+    fromDisk: string
+    loading: string
+    check: string
+    load: string
+    warmUp: string
+    golden: string
+    ready: string
+    memory: string
+    process: string
     inputFigure: string
     inputCaption: (original: string, crop: string, tensor: string) => string
     originalAlt: string

@@ -76,12 +76,13 @@ struct Contract {
   const BundleFile* file(std::string_view role) const;
 };
 
-/// Unknown fields are refused; errors name the JSON path, what was expected and what stood there.
+/// `json` is contract.json's bytes (UTF-8). Thread-safe. Errors: kInvalidContract. Unknown fields
+/// are refused; errors name the JSON path, what was expected and what stood there.
 /// A "beralih.contract/1.N" with a newer minor loads (unknown fields allowed there); another major
 /// is refused.
 Result<Contract> parse_contract(std::string_view json);
 
-/// The "preprocessing" object alone, as in a --spec file.
+/// The "preprocessing" object alone, as in a --spec file. Errors: kInvalidContract.
 Result<PreprocessSpec> parse_preprocess_spec(std::string_view json);
 
 /// The fixed-order text of everything that decides the input tensor and its meaning; one

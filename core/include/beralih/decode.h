@@ -1,4 +1,6 @@
-// Encoded bytes to RGB pixels, as Pillow 9.4.0 with libjpeg-turbo 2.1.5 decodes them.
+// Encoded bytes to RGB pixels, as Pillow 9.4.0 with libjpeg-turbo 2.1.5 decodes them (its
+// JpegImagePlugin.py, PngImagePlugin.py, GifImagePlugin.py, BmpImagePlugin.py, WebPImagePlugin.py).
+// Everything here may be called from any thread.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +15,7 @@ namespace beralih {
 /// Pillow's own warning limit (Image.py, MAX_IMAGE_PIXELS).
 inline constexpr int64_t kDefaultMaxPixels = 89'478'485;
 
+/// Which pixels are wanted, and how many at most.
 struct DecodeOptions {
   ExifMode exif = ExifMode::kTranspose;
   Gray16Mode gray16 = Gray16Mode::kHighByte;
@@ -20,6 +23,7 @@ struct DecodeOptions {
       kDefaultMaxPixels;  ///< checked against the header, before pixels are allocated
 };
 
+/// What the file says of itself, filled as far as it was read, on errors too.
 struct ImageHeader {
   ImageFormat format = ImageFormat::kUnknown;
   int width = 0;  ///< as stored, before orientation
@@ -30,7 +34,10 @@ struct ImageHeader {
 ImageFormat sniff_format(std::span<const uint8_t> bytes);
 
 /// Decodes the whole image; alpha is dropped, palettes and gray become RGB, orientation is applied.
-/// Errors: kUnsupportedFormat, kCorruptImage, kImageTooLarge.
+/// `bytes` is the whole file and is not kept; the image is the caller's. Throws nothing.
+/// Errors: kInvalidArgument (no bytes), kUnsupportedFormat, kCorruptImage, kImageTooLarge (above
+/// max_pixels, or there is not enough memory). The message starts with the format, except where
+/// none is recognised.
 Result<Image> decode(std::span<const uint8_t> bytes, const DecodeOptions& options,
                      ImageHeader* header = nullptr);
 

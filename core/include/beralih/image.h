@@ -23,8 +23,10 @@ struct Image {
   static constexpr int kChannels = 3;
   size_t stride() const { return static_cast<size_t>(width) * kChannels; }
   const uint8_t* row(int y) const { return pixels.data() + static_cast<size_t>(y) * stride(); }
+  /// Row y, 0 at the top: stride() bytes, R G B for each column. Valid while the pixels are.
   uint8_t* row(int y) { return pixels.data() + static_cast<size_t>(y) * stride(); }
 
+  /// Every byte is `fill`. Sizes from 0; throws std::bad_alloc.
   static Image allocate(int height, int width, uint8_t fill = 0) {
     Image image;
     image.width = width;

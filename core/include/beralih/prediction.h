@@ -1,4 +1,4 @@
-// From logits to an answer.
+// From logits to an answer. Thread-safe; results are the caller's.
 #pragma once
 
 #include <cstddef>

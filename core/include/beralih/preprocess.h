@@ -21,9 +21,9 @@ struct PreprocessTimings {
 };
 
 struct PreprocessResult {
-  ImageHeader header;
-  Size oriented;  ///< of the decoded image after orientation
-  Tensor tensor;  ///< batch of 1
+  ImageHeader header;  ///< of the file, before orientation
+  Size oriented;       ///< of the decoded image after orientation
+  Tensor tensor;       ///< batch of 1
   PreprocessTimings timings;
 };
 
@@ -33,8 +33,11 @@ struct PreprocessTrace {
   Image cropped;  ///< resized and cropped, before normalising
 };
 
-/// `trace`, where given, receives copies of the intermediate pixels. Thread-safe, no global state.
-/// Errors: those of decode() and kInvalidArgument where the spec does not fit the image.
+/// `bytes` is the whole file and is not kept. The tensor is [1, 3, H, W] (NCHW) or [1, H, W, 3]
+/// (NHWC), float32 or uint8, as the spec says. `max_pixels` limits the decoded and the resized
+/// image. `trace`, where given, receives copies of the intermediate pixels; the result is the same.
+/// Thread-safe, throws nothing. Errors: those of decode(), and kInvalidArgument where the spec's
+/// knobs do not make sense together.
 Result<PreprocessResult> preprocess(std::span<const uint8_t> bytes, const PreprocessSpec& spec,
                                     int64_t max_pixels = kDefaultMaxPixels,
                                     PreprocessTrace* trace = nullptr);

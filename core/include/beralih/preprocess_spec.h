@@ -79,10 +79,11 @@ std::optional<Size> output_size(const PreprocessSpec& spec);
 /// [-1, 3, H, W] or [-1, H, W, 3]; -1 for the batch and for sizes that depend on the image.
 std::vector<int64_t> output_shape(const PreprocessSpec& spec);
 
-/// The knobs of a named preset, e.g. "dlib:resnet34", "torchvision:ViT_L_16_Weights.IMAGENET1K_V1".
+/// The knobs of a named preset: "dlib:resnet34", "hf-vit", "torchvision:<weights enum>" (as
+/// "torchvision:ViT_L_16_Weights.IMAGENET1K_V1"), "timm:<name>". The error names the nearest one.
 Result<PreprocessSpec> preset(std::string_view name);
 
-/// Every preset's name, in a fixed order.
+/// Every preset's name, sorted. Static storage.
 std::vector<std::string_view> preset_names();
 
 /// Sets one knob from text, as `--set knob=value` does; the knobs have their JSON names, lists are

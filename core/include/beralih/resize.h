@@ -1,4 +1,5 @@
-// Pillow's resampling, bit for bit (libImaging/Resample.c; Image.py for nearest).
+// Pillow's resampling, bit for bit (libImaging/Resample.c; Image.py for nearest), on pixels in
+// memory. Sizes are in pixels. Thread-safe; results are the caller's; std::bad_alloc passes.
 #pragma once
 
 #include <array>

@@ -1,4 +1,4 @@
-// SHA-256 (FIPS 180-4).
+// SHA-256 (FIPS 180-4). One Sha256 object belongs to one thread at a time; the functions to any.
 #pragma once
 
 #include <array>

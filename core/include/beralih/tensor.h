@@ -18,7 +18,7 @@ std::string_view datatype_name(DataType type);
 /// Dense, row-major, owns its memory. One image has a leading batch dimension of 1:
 /// [1, 3, H, W] (NCHW) or [1, H, W, 3] (NHWC).
 struct Tensor {
-  std::vector<int64_t> shape;
+  std::vector<int64_t> shape;  ///< extents, outermost first
   std::variant<std::vector<float>, std::vector<uint8_t>> data;
 
   DataType dtype() const { return data.index() == 0 ? DataType::kFloat32 : DataType::kUint8; }

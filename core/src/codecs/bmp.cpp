@@ -47,14 +47,16 @@ constexpr size_t kFileHeaderBytes = 14;
 
 Result<Header> read_header(Bytes file) {
   constexpr uint32_t kOs2Bytes = 12;
-  if (file.size() < kFileHeaderBytes + 4) return corrupt("the header is cut off");
+  if (file.size() < kFileHeaderBytes + 4)
+    return corrupt("the header is cut off (" + std::to_string(file.size()) + " bytes)");
   Header header;
   header.pixels = u32(file, 10);
   const uint32_t size = u32(file, kFileHeaderBytes);
   if (size != kOs2Bytes && size != 40 && size != 64 && size != 108 && size != 124) {
     return unsupported("a header of " + std::to_string(size) + " bytes is");
   }
-  if (file.size() - kFileHeaderBytes < size) return corrupt("the header is cut off");
+  if (file.size() - kFileHeaderBytes < size)
+    return corrupt("the header is cut off (" + std::to_string(file.size()) + " bytes)");
   const Bytes info = file.subspan(kFileHeaderBytes, size);
   header.end = kFileHeaderBytes + size;
   if (size == kOs2Bytes) {
@@ -73,7 +75,8 @@ Result<Header> read_header(Bytes file) {
       const bool inside = size >= 56;
       const size_t at = inside ? kFileHeaderBytes + 40 : header.end;
       const size_t count = inside ? 4 : 3;
-      if (file.size() - at < count * 4) return corrupt("the bit masks are cut off");
+      if (file.size() - at < count * 4)
+        return corrupt("the bit masks at byte " + std::to_string(at) + " are cut off");
       for (size_t i = 0; i < count; ++i) header.masks[i] = u32(file, at + i * 4);
       if (!inside) header.end += count * 4;
     }
@@ -172,7 +175,9 @@ Result<Palette> read_palette(Bytes file, Header& header) {
   }
   for (size_t i = 0; i < 256; ++i) palette.colors[i].fill(static_cast<uint8_t>(i));
   if (palette.gray) return palette;
-  if (stored.size() / step > 256) return corrupt("the palette has more than 256 colors");
+  if (stored.size() / step > 256)
+    return corrupt("the palette has " + std::to_string(stored.size() / step) +
+                   " colors, more than 256");
   for (size_t i = 0; i < stored.size() / step; ++i) {
     const uint8_t* color = stored.data() + i * step;
     palette.colors[i] = {color[2], color[1], color[0]};
@@ -212,7 +217,9 @@ void convert_row(const Layout& layout, const Palette& palette, const uint8_t* ro
 std::vector<uint8_t> expand_runs(Bytes file, size_t at, size_t width, size_t size, bool nibbles) {
   std::vector<uint8_t> out;
   out.reserve(size);
-  const auto fill = [&](size_t count) { out.resize(std::min(size, out.size() + count)); };
+  const auto fill = [&](uint64_t count) {
+    out.resize(static_cast<size_t>(std::min<uint64_t>(size, out.size() + count)));
+  };
   const auto push = [&](int value) {
     if (out.size() < size) out.push_back(static_cast<uint8_t>(value));
   };
@@ -235,7 +242,7 @@ std::vector<uint8_t> expand_runs(Bytes file, size_t at, size_t width, size_t siz
       break;
     } else if (value == 2) {
       if (file.size() - at < 4) break;
-      fill(file[at + 2] + file[at + 3] * width);
+      fill(file[at + 2] + uint64_t{file[at + 3]} * width);
       at += 4;
       x = out.size() % width;
     } else {
@@ -263,7 +270,7 @@ Result<Decoded> decode_bmp(std::span<const uint8_t> bytes, const DecodeOptions& 
   if (!bmp) return bmp.error();
   auto layout = find_layout(*bmp);
   if (!layout) return layout.error();
-  if (const auto status = check_size(bmp->width, bmp->height, options); !status) {
+  if (const auto status = check_size("BMP", bmp->width, bmp->height, options); !status) {
     return status.error();
   }
   header.width = static_cast<int>(bmp->width);
@@ -310,7 +317,9 @@ Result<Decoded> decode_bmp(std::span<const uint8_t> bytes, const DecodeOptions& 
 
   const uint64_t stride = (uint64_t{width} * bmp->bits + 31) / 32 * 4;
   const uint64_t row_bytes = (uint64_t{width} * layout->bits + 7) / 8;
-  if (row_bytes > stride) return corrupt("a row is shorter than its pixels");
+  if (row_bytes > stride)
+    return corrupt("a row has " + std::to_string(stride) + " bytes, its pixels " +
+                   std::to_string(row_bytes));
   if (start + stride * (height - 1) + row_bytes > bytes.size()) return truncated();
   Decoded decoded{Image::allocate(header.height, header.width), 1};
   for (size_t y = 0; y < height; ++y) {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "beralih/decode.h"
 #include "beralih/image.h"
@@ -77,7 +78,8 @@ Result<bool> stream_png(std::span<const uint8_t> bytes, const DecodeOptions& opt
 /// What decode_jpeg would report, from the file's bytes alone.
 int jpeg_orientation(std::span<const uint8_t> bytes, ExifMode exif);
 
-/// Refuses empty and too large images; call before allocating pixels.
-Status check_size(int64_t width, int64_t height, const DecodeOptions& options);
+/// Refuses empty and too large images; call before allocating pixels. `format` starts the message.
+Status check_size(std::string_view format, int64_t width, int64_t height,
+                  const DecodeOptions& options);
 
 }  // namespace beralih::codecs

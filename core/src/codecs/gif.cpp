@@ -15,8 +15,9 @@ using Bytes = std::span<const uint8_t>;
 
 Error corrupt(const std::string& what) { return {ErrorCode::kCorruptImage, "GIF: " + what}; }
 
-Error cut_off() {
-  return corrupt("the file ends before its first frame does; send the whole file");
+Error cut_off(size_t at) {
+  return corrupt("the data ends before the first frame does (at byte " + std::to_string(at) +
+                 "); send the whole file");
 }
 
 struct Frame {
@@ -35,16 +36,23 @@ class HeaderReader {
   explicit HeaderReader(Bytes file) : file_(file) {}
 
   Result<Frame> read() {
-    if (file_.size() < 13) return cut_off();
+    if (file_.size() < 13) return cut_off(file_.size());
     frame_.width = u16(6);
     frame_.height = u16(8);
     at_ = 13;
-    if ((file_[10] & 128) != 0 && !read_palette(file_[10], frame_.palette)) return cut_off();
+    if ((file_[10] & 128) != 0 && !read_palette(file_[10], frame_.palette)) {
+      return cut_off(at_);
+    }
     while (true) {
-      if (at_ >= file_.size() || file_[at_] == ';') return corrupt("there is no frame");
+      if (at_ >= file_.size() || file_[at_] == ';') {
+        return corrupt("there is no frame before byte " + std::to_string(at_));
+      }
       const uint8_t tag = file_[at_++];
       if (tag == ',') return read_frame();
-      if (tag == '!' && !read_extension()) return corrupt("an extension is damaged or cut off");
+      const size_t start = at_ - 1;
+      if (tag == '!' && !read_extension()) {
+        return corrupt("the extension at byte " + std::to_string(start) + " is damaged or cut off");
+      }
     }
   }
 
@@ -106,7 +114,7 @@ class HeaderReader {
   }
 
   Result<Frame> read_frame() {
-    if (file_.size() - at_ < 9) return cut_off();
+    if (file_.size() - at_ < 9) return cut_off(at_);
     frame_.left = u16(at_);
     frame_.top = u16(at_ + 2);
     frame_.right = frame_.left + u16(at_ + 4);
@@ -117,8 +125,10 @@ class HeaderReader {
     frame_.width = std::max(frame_.width, frame_.right);
     frame_.height = std::max(frame_.height, frame_.bottom);
     frame_.interlaced = (flags & 64) != 0;
-    if ((flags & 128) != 0 && !read_palette(flags, frame_.palette)) return cut_off();
-    if (at_ >= file_.size()) return cut_off();
+    if ((flags & 128) != 0 && !read_palette(flags, frame_.palette)) {
+      return cut_off(at_);
+    }
+    if (at_ >= file_.size()) return cut_off(at_);
     frame_.code_bits = file_[at_++];
     frame_.data = at_;
     return frame_;
@@ -165,25 +175,29 @@ class Cursor {
 /// GifDecode.c's LZW.
 class Decompressor {
  public:
-  Decompressor(Bytes data, int code_bits) : data_(data), bits_(code_bits), clear_(1 << code_bits) {}
+  /// `start`: where `data` stands in the file.
+  Decompressor(Bytes data, size_t start, int code_bits)
+      : data_(data), start_(start), bits_(code_bits), clear_(1 << code_bits) {}
 
   template <typename Put>
   Status run(Put&& put) {
     reset();
     while (true) {
       const auto code = next_code();
-      if (!code) return cut_off();
+      if (!code) return cut_off(start_ + data_.size());
       if (*code == clear_) {
         reset();
         continue;
       }
       if (*code == clear_ + 1) {
         // Pillow goes on after an end code where it has not read the whole file yet.
-        if (!next_step()) return corrupt("the data ends before the image does");
+        if (!next_step()) {
+          return corrupt("the data ends before the image does" + here());
+        }
         continue;
       }
       const auto string = expand(*code);
-      if (!string) return corrupt("the compressed data is broken");
+      if (!string) return corrupt("the compressed data is broken" + here());
       for (const uint8_t index : *string) {
         if (!put(index)) return Ok{};
       }
@@ -195,6 +209,8 @@ class Decompressor {
   static constexpr int kTableSize = 1 << kTableBits;
   static constexpr size_t kStringBytes = kTableSize + 1;
   static constexpr size_t kStepBytes = 65536;  // ImageFile.py, MAXBLOCK
+
+  std::string here() const { return " (at byte " + std::to_string(start_ + at_) + ")"; }
 
   void reset() {
     next_ = clear_ + 2;
@@ -261,6 +277,7 @@ class Decompressor {
   }
 
   Bytes data_;
+  size_t start_;
   size_t at_ = 0;
   size_t available_ = 0;
   size_t block_left_ = 0;
@@ -285,7 +302,7 @@ Result<Decoded> decode_gif(std::span<const uint8_t> bytes, const DecodeOptions& 
   Frame frame = *read;
   header.width = frame.width;
   header.height = frame.height;
-  if (const auto status = check_size(frame.width, frame.height, options); !status) {
+  if (const auto status = check_size("GIF", frame.width, frame.height, options); !status) {
     return status.error();
   }
   if (frame.left == 0 && frame.right == 0) {  // decode.c takes such a tile for the whole picture
@@ -294,7 +311,8 @@ Result<Decoded> decode_gif(std::span<const uint8_t> bytes, const DecodeOptions& 
     frame.bottom = frame.height;
   }
   if (frame.right <= frame.left || frame.bottom <= frame.top) {
-    return corrupt("the first frame has no pixels");
+    return corrupt("the first frame has no pixels (" + std::to_string(frame.right - frame.left) +
+                   " x " + std::to_string(frame.bottom - frame.top) + ")");
   }
   constexpr int kMaxCodeBits = 12;
   if (frame.code_bits > kMaxCodeBits) {
@@ -313,7 +331,7 @@ Result<Decoded> decode_gif(std::span<const uint8_t> bytes, const DecodeOptions& 
   }
   Cursor cursor(decoded.image, frame);
   const auto status =
-      Decompressor(bytes.subspan(frame.data), frame.code_bits).run([&](uint8_t index) {
+      Decompressor(bytes.subspan(frame.data), frame.data, frame.code_bits).run([&](uint8_t index) {
         return cursor.put(palette[index].data());
       });
   if (!status) return status.error();

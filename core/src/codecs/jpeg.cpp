@@ -4,6 +4,7 @@
 #include "codecs/exif.h"
 #include "codecs/jpeg_header.h"
 #include "codecs/jpeg_reader.h"
+#include "memory.h"
 
 namespace beralih::codecs {
 
@@ -20,9 +21,16 @@ uint8_t* accept(void* user, uint32_t width, uint32_t height) {
   auto& request = *static_cast<Request*>(user);
   request.header->width = static_cast<int>(width);
   request.header->height = static_cast<int>(height);
-  request.status = check_size(width, height, *request.options);
+  request.status = check_size("JPEG", width, height, *request.options);
   if (!request.status) return nullptr;
-  request.image = Image::allocate(static_cast<int>(height), static_cast<int>(width));
+  // No exception may pass through the C code that called.
+  auto image = with_memory<Image>(
+      [&] { return Image::allocate(static_cast<int>(height), static_cast<int>(width)); });
+  if (!image) {
+    request.status = image.error();
+    return nullptr;
+  }
+  request.image = *std::move(image);
   return request.image.pixels.data();
 }
 
@@ -39,9 +47,16 @@ beralih_jpeg_status accept_stream(void* user, uint32_t width, uint32_t height,
   auto& request = *static_cast<StreamRequest*>(user);
   request.header->width = static_cast<int>(width);
   request.header->height = static_cast<int>(height);
-  request.status = check_size(width, height, *request.options);
+  request.status = check_size("JPEG", width, height, *request.options);
   if (!request.status) return BERALIH_JPEG_REFUSED;
-  const auto needed = request.consumer->begin({static_cast<int>(height), static_cast<int>(width)});
+  const auto begun = with_memory<std::optional<Region>>([&] {
+    return request.consumer->begin({static_cast<int>(height), static_cast<int>(width)});
+  });
+  if (!begun) {
+    request.status = begun.error();
+    return BERALIH_JPEG_REFUSED;
+  }
+  const auto& needed = *begun;
   if (!needed) return BERALIH_JPEG_NOT_STREAMED;
   *region = {static_cast<uint32_t>(needed->left), static_cast<uint32_t>(needed->right),
              static_cast<uint32_t>(needed->top), static_cast<uint32_t>(needed->bottom),
@@ -68,6 +83,8 @@ Error error_of(beralih_jpeg_status status, const char* message, size_t bytes) {
       return {ErrorCode::kUnsupportedFormat,
               "JPEG: " + std::string(message) +
                   "; only 8-bit gray, YCbCr/RGB and CMYK/YCCK are supported"};
+    case BERALIH_JPEG_TOO_LARGE:
+      return {ErrorCode::kImageTooLarge, "JPEG: " + std::string(message)};
     default: return {ErrorCode::kCorruptImage, "JPEG: " + std::string(message)};
   }
 }
@@ -78,6 +95,10 @@ Result<Decoded> decode_jpeg(std::span<const uint8_t> bytes, const DecodeOptions&
                             ImageHeader& header) {
   const auto found = read_jpeg_header(bytes, options.exif);
   if (!found) return found.error();
+  // Here already: libjpeg refuses more than 65500 a side in words of its own.
+  if (const auto status = check_size("JPEG", found->width, found->height, options); !status) {
+    return status.error();
+  }
   Request request{&options, &header, {}, Ok{}};
   beralih_jpeg_reader reader{accept, &request, {}};
   const auto status = beralih_jpeg_read(&reader, bytes.data(), bytes.size());

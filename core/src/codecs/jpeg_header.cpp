@@ -44,7 +44,10 @@ class Walk {
     while (true) {
       // What is not a marker is skipped; so are fill bytes and escaped 0xFF.
       while (at < file_.size() && file_[at] != 0xFF) ++at;
-      if (at + 1 >= file_.size()) return corrupt("the data ends before the first scan");
+      if (at + 1 >= file_.size()) {
+        return corrupt("the data ends before the first scan (" + std::to_string(file_.size()) +
+                       " bytes)");
+      }
       const int marker = file_[at + 1];
       if (marker == 0xFF) {
         ++at;
@@ -55,15 +58,29 @@ class Walk {
       if (marker < 0xC0) {
         return corrupt("no marker found at byte " + std::to_string(at - 2));
       }
+      const Place place{marker, at - 2};
       const auto payload = segment(at);
-      if (!payload) return corrupt("the segment at byte " + std::to_string(at - 2) + " is cut off");
-      if (const auto status = handle(marker, *payload); !status) return status.error();
-      if (marker == kStartOfScan) break;
+      if (!payload) return corrupt("a segment is cut off" + place.text());
+      if (auto status = handle(marker, *payload); !status) {
+        return Error{status.error().code, status.error().message + place.text()};
+      }
+      if (marker == kStartOfScan) return finish(mode, place);
     }
-    return finish(mode);
   }
 
  private:
+  /// Where an error is; a text only once there is one.
+  struct Place {
+    int marker;
+    size_t at;
+    std::string text() const {
+      constexpr std::string_view kDigits = "0123456789ABCDEF";
+      const auto digit = [&](int value) { return kDigits[static_cast<size_t>(value)]; };
+      return std::string(" (marker FF") + digit(marker >> 4) + digit(marker & 15) + " at byte " +
+             std::to_string(at) + ")";
+    }
+  };
+
   /// The segment whose length stands at `at`, which moves past it.
   std::optional<Bytes> segment(size_t& at) const {
     if (file_.size() - at < 2) return std::nullopt;
@@ -161,9 +178,14 @@ class Walk {
     return true;
   }
 
-  Result<JpegHeader> finish(ExifMode mode) const {
-    if (header_.components == 0) return corrupt("the first scan comes before a frame header");
-    if (header_.width == 0 || header_.height == 0) return corrupt("the image has no pixels");
+  Result<JpegHeader> finish(ExifMode mode, const Place& place) const {
+    if (header_.components == 0) {
+      return corrupt("the first scan comes before a frame header" + place.text());
+    }
+    if (header_.width == 0 || header_.height == 0) {
+      return corrupt("the header announces no pixels (" + std::to_string(header_.width) + " x " +
+                     std::to_string(header_.height) + ")");
+    }
     if (has_short_picture_index(picture_index_)) {
       return corrupt("the multi-picture index announces more pictures than it lists");
     }

@@ -75,7 +75,7 @@ enum beralih_jpeg_status beralih_jpeg_read(struct beralih_jpeg_reader* reader, c
   if (setjmp(errors.leave)) {
     jpeg_destroy_decompress(&info);
     free(row);
-    return BERALIH_JPEG_CORRUPT;
+    return errors.status;
   }
   jpeg_create_decompress(&info);
   beralih_jpeg_source(&info, &source, data, size);
@@ -93,8 +93,8 @@ enum beralih_jpeg_status beralih_jpeg_read(struct beralih_jpeg_reader* reader, c
         info.out_color_space = n == 1 ? JCS_GRAYSCALE : n == 3 ? JCS_RGB : JCS_CMYK;
         if (n != 3) row = malloc((size_t)info.image_width * (size_t)n);
         if (n != 3 && row == NULL) {
-          snprintf(reader->message, sizeof reader->message, "out of memory");
-          status = BERALIH_JPEG_CORRUPT;
+          snprintf(reader->message, sizeof reader->message, "not enough memory for a row");
+          status = BERALIH_JPEG_TOO_LARGE;
         } else if (start(&info)) {
           status = read_rows(&info, pixels, row);
           /* Broken segments behind the last row are an error, missing ones are not. */

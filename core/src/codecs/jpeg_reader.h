@@ -13,6 +13,7 @@ enum beralih_jpeg_status {
   BERALIH_JPEG_TRUNCATED,   /* the data ended before the last row */
   BERALIH_JPEG_CORRUPT,     /* the decoder gave up; `message` says why */
   BERALIH_JPEG_UNSUPPORTED, /* a component count or depth that Pillow refuses too */
+  BERALIH_JPEG_TOO_LARGE,   /* more memory or work than is granted; `message` says what */
   BERALIH_JPEG_REFUSED,     /* `accept` refused */
   BERALIH_JPEG_NOT_STREAMED /* beralih_jpeg_stream only: use beralih_jpeg_read */
 };

@@ -2,12 +2,38 @@
 
 #include <string.h>
 
-static void leave_on_error(j_common_ptr info) {
+#include <jerror.h>
+
+static void leave(j_common_ptr info, enum beralih_jpeg_status status, const char* text) {
   struct beralih_jpeg_errors* manager = (struct beralih_jpeg_errors*)info->err;
+  const struct beralih_jpeg_stepped_source* source =
+      (const struct beralih_jpeg_stepped_source*)((j_decompress_ptr)info)->src;
+  const size_t at = source ? (size_t)(source->base.next_input_byte - source->start) : 0;
+  snprintf(manager->message, 256, "%.200s (near byte %zu)", text, at);
+  manager->status = status;
+  longjmp(manager->leave, 1);
+}
+
+static void leave_on_error(j_common_ptr info) {
   char text[JMSG_LENGTH_MAX];
   (*info->err->format_message)(info, text);
-  snprintf(manager->message, 256, "%s", text);
-  longjmp(manager->leave, 1);
+  const int code = info->err->msg_code;
+  const int memory = code == JERR_OUT_OF_MEMORY || code == JERR_WIDTH_OVERFLOW;
+  leave(info, memory ? BERALIH_JPEG_TOO_LARGE : BERALIH_JPEG_CORRUPT, text);
+}
+
+/* libjpeg-turbo's own fuzzers stop at 500 scans; ordinary files have ten. A large image gets fewer,
+ * so that all scans together visit no more than 2^30 pixels or 64 times the image. */
+static void limit_scans(j_common_ptr common) {
+  const j_decompress_ptr info = (j_decompress_ptr)common;
+  enum { kFewest = 64, kMost = 500 };
+  const int64_t pixels = (int64_t)info->image_width * info->image_height;
+  int64_t limit = pixels > 0 ? ((int64_t)1 << 30) / pixels : kMost;
+  limit = limit < kFewest ? kFewest : limit > kMost ? kMost : limit;
+  if (info->input_scan_number <= limit) return;
+  char text[100];
+  snprintf(text, sizeof text, "more than %d scans; save it again as an ordinary JPEG", (int)limit);
+  leave(common, BERALIH_JPEG_TOO_LARGE, text);
 }
 
 /* Warnings (a corrupt entropy segment) are accepted silently, as Pillow does. */
@@ -49,6 +75,9 @@ void beralih_jpeg_prepare(j_decompress_ptr info, struct beralih_jpeg_errors* err
   info->err = jpeg_std_error(&errors->base);
   errors->base.error_exit = leave_on_error;
   errors->base.output_message = ignore_message;
+  errors->status = BERALIH_JPEG_CORRUPT;
+  memset(&errors->progress, 0, sizeof errors->progress);
+  errors->progress.progress_monitor = limit_scans;
 }
 
 void beralih_jpeg_source(j_decompress_ptr info, struct beralih_jpeg_stepped_source* source,
@@ -60,8 +89,10 @@ void beralih_jpeg_source(j_decompress_ptr info, struct beralih_jpeg_stepped_sour
   source->base.resync_to_restart = jpeg_resync_to_restart;
   source->base.term_source = source_nothing;
   source->base.next_input_byte = data;
+  source->start = data;
   source->end = data + size;
   info->src = &source->base;
+  info->progress = &((struct beralih_jpeg_errors*)info->err)->progress;
 }
 
 int beralih_jpeg_supported(j_decompress_ptr info, char* message) {

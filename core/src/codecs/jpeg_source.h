@@ -8,13 +8,18 @@
 
 #include <jpeglib.h>
 
+#include "codecs/jpeg_reader.h"
+
 struct beralih_jpeg_errors {
   struct jpeg_error_mgr base; /* first: libjpeg hands back a pointer to it */
+  struct jpeg_progress_mgr progress;
   jmp_buf leave;
-  char* message; /* room for 256 */
+  char* message;                   /* room for 256 */
+  enum beralih_jpeg_status status; /* what leave_on_error says besides the message */
 };
 
-/* Before setjmp(errors->leave), which leave_on_error returns to with 1. */
+/* Before setjmp(errors->leave), which leave_on_error returns to with 1. Every scan of a progressive
+ * file visits all of the image again, however few bytes it has: their number is limited. */
 void beralih_jpeg_prepare(j_decompress_ptr info, struct beralih_jpeg_errors* errors, char* message);
 
 /* Input from memory that suspends where libjpeg's own would invent an EOI marker, as in Pillow's
@@ -24,6 +29,7 @@ enum { BERALIH_JPEG_STEP = 65536 }; /* ImageFile.py, MAXBLOCK */
 
 struct beralih_jpeg_stepped_source {
   struct jpeg_source_mgr base; /* first: libjpeg hands back a pointer to it */
+  const uint8_t* start;
   const uint8_t* end;
   size_t skip; /* bytes that libjpeg wants to skip and that are not there yet */
 };

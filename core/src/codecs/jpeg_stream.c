@@ -96,7 +96,7 @@ enum beralih_jpeg_status beralih_jpeg_stream_rows(struct beralih_jpeg_stream* st
   switch (setjmp(errors.leave)) {
     case 0: break;
     case kEndOfData: status = BERALIH_JPEG_TRUNCATED; goto done;
-    default: status = BERALIH_JPEG_CORRUPT; goto done;
+    default: status = errors.status; goto done;
   }
   jpeg_create_decompress(&info);
   beralih_jpeg_source(&info, &source, data, size);
@@ -124,8 +124,8 @@ enum beralih_jpeg_status beralih_jpeg_stream_rows(struct beralih_jpeg_stream* st
     uint8_t* pixels =
         stream->line_memory(stream->user, stride * BERALIH_JPEG_BATCH + region.readable_behind);
     if (pixels == NULL) {
-      snprintf(stream->message, sizeof stream->message, "out of memory");
-      status = BERALIH_JPEG_CORRUPT;
+      snprintf(stream->message, sizeof stream->message, "not enough memory for its rows");
+      status = BERALIH_JPEG_TOO_LARGE;
       goto done;
     }
     status = stream_rows(&info, stream, &region, pixels, stride, first_column);

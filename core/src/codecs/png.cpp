@@ -9,6 +9,7 @@
 
 #include "codecs/codecs.h"
 #include "codecs/png_container.h"
+#include "memory.h"
 
 namespace beralih::codecs {
 
@@ -81,6 +82,20 @@ class PixelReader {
     }
   }
 
+  /// What Pillow starts from: zeros, which a palette gives the colour of its first entry.
+  std::array<uint8_t, 3> blank_pixel() const {
+    return header_.color_type == 3 ? palette_[0] : std::array<uint8_t, 3>{};
+  }
+  Image blank(int height, int width) const {
+    Image image = Image::allocate(height, width);
+    const auto first = blank_pixel();
+    if (first == std::array<uint8_t, 3>{}) return image;
+    for (size_t i = 0; i < image.pixels.size(); i += Image::kChannels) {
+      std::copy_n(first.data(), Image::kChannels, image.pixels.data() + i);
+    }
+    return image;
+  }
+
   void read(const uint8_t* row, size_t x, uint8_t* rgb) const {
     const bool wide = header_.bit_depth == 16;
     switch (header_.color_type) {
@@ -137,7 +152,7 @@ class RowInflater {
 
   /// Fills `out`, or says why it cannot.
   Status read(std::span<uint8_t> out) {
-    if (!ready_) return Error{ErrorCode::kInternal, "PNG: zlib could not be initialised"};
+    if (!ready_) return out_of_memory();
     stream_.next_out = out.data();
     stream_.avail_out = static_cast<uInt>(out.size());
     while (stream_.avail_out > 0) {
@@ -216,10 +231,13 @@ class ConsumerSink : public FrameSink {
     if (++filled_ == kBatch) flush();
   }
 
-  /// What a stream that ends early leaves out is black.
+  /// What a stream that ends early leaves out is blank.
   void finish() {
+    const auto blank = pixels_.blank_pixel();
     while (next_ + static_cast<int>(filled_) < region_.bottom) {
-      std::fill_n(rows_[filled_], row_bytes(region_), uint8_t{0});
+      for (size_t i = 0; i < row_bytes(region_); i += 4) {
+        std::copy_n(blank.data(), blank.size(), rows_[filled_] + i);
+      }
       if (++filled_ == kBatch) flush();
     }
     flush();
@@ -266,25 +284,28 @@ class FrameDecoder {
     if (columns == 0 || pass.y >= frame.height) return Ok{};
     const uint64_t bits =
         static_cast<uint64_t>(samples_per_pixel(header.color_type) * header.bit_depth);
-    // 64 bits: 80,000,000 columns of 64 bits do not fit in WASM's size_t, nor 2 GiB in zlib's
-    // counters.
+    // Two rows are kept: what an image of one row needs must not pass what its pixels do. 64 bits:
+    // 80,000,000 columns of 64 bits do not fit in WASM's size_t.
+    constexpr uint64_t kLargestRow = uint64_t{1} << 28;
     const uint64_t row_size = (columns * bits + 7) / 8;
-    if (row_size > INT32_MAX) {
+    if (row_size > kLargestRow) {
       return Error{ErrorCode::kImageTooLarge,
-                   "PNG: a row of " + std::to_string(row_size) + " bytes is more than can be read"};
+                   "PNG: a row of " + std::to_string(row_size) + " bytes is larger than 256 MiB"};
     }
     const auto row_bytes = static_cast<size_t>(row_size);
     const auto bpp = static_cast<size_t>((bits + 7) / 8);
     std::vector<uint8_t> row(row_bytes + 1), previous(row_bytes + 1);
     for (uint32_t y = pass.y; y < frame.height; y += pass.step_y) {
-      if (const auto status = inflater_.read(row); !status) return status;
+      if (const auto status = inflater_.read(row); !status) {
+        return Error{status.error().code, status.error().message + ", in row " + std::to_string(y)};
+      }
       const std::span<uint8_t> samples(row.data() + 1, row_bytes);
       if (!unfilter(row[0], samples, {previous.data() + 1, row_bytes}, bpp)) {
         return Error{ErrorCode::kCorruptImage, "PNG: row " + std::to_string(y) +
                                                    " has unknown filter " + std::to_string(row[0])};
       }
       sink_.row(pass, y, static_cast<size_t>(columns), samples.data());
-      // ZipDecode.c: a stream that ends early leaves the rest of the picture black.
+      // ZipDecode.c: a stream that ends early leaves the rest of the picture blank.
       if (inflater_.ended()) return Ok{};
       std::swap(row, previous);
     }
@@ -300,7 +321,7 @@ class FrameDecoder {
 Status open(PngContainer& container, const DecodeOptions& options, ImageHeader& header) {
   if (const auto status = container.read_header(); !status) return status.error();
   const auto& png = container.header();
-  if (const auto status = check_size(png.width, png.height, options); !status) {
+  if (const auto status = check_size("PNG", png.width, png.height, options); !status) {
     return status.error();
   }
   header.width = static_cast<int>(png.width);
@@ -324,8 +345,8 @@ Result<Decoded> decode_png(std::span<const uint8_t> bytes, const DecodeOptions& 
                            ImageHeader& header) {
   PngContainer container(bytes);
   if (const auto status = open(container, options, header); !status) return status.error();
-  Decoded decoded{Image::allocate(header.height, header.width), 1};
   const PixelReader pixels(container.header(), container.palette(), options.gray16);
+  Decoded decoded{pixels.blank(header.height, header.width), 1};
   ImageSink sink(pixels, container.frame(), decoded.image);
   if (const auto status = FrameDecoder(container, sink).decode(); !status) return status.error();
   const auto orientation = finish(container, options);

@@ -14,6 +14,9 @@ namespace {
 // PngImagePlugin.py 87-92.
 constexpr size_t kMaxTextChunk = 1 << 20;
 constexpr size_t kMaxTextMemory = 64 * kMaxTextChunk;
+// Pillow does not count colour profiles and texts without a name; a small file could hold
+// thousands.
+constexpr size_t kMaxInflated = 2 * kMaxTextMemory;
 
 constexpr uint32_t tag(const char (&name)[5]) {
   return static_cast<uint32_t>(static_cast<uint8_t>(name[0])) << 24 |
@@ -35,9 +38,7 @@ std::string tag_name(uint32_t type) {
 
 Error corrupt(const std::string& reason) { return {ErrorCode::kCorruptImage, "PNG: " + reason}; }
 
-Error short_chunk(uint32_t type) {
-  return corrupt("the " + tag_name(type) + " chunk is too short");
-}
+Error short_chunk() { return corrupt("a chunk is too short"); }
 
 // re \w on bytes (PngImagePlugin.py 46).
 bool is_word_character(uint8_t c) {
@@ -59,16 +60,21 @@ std::optional<std::pair<std::span<const uint8_t>, std::span<const uint8_t>>> spl
 
 enum class Inflated { kDone, kInvalid, kTooLarge };
 
-// _safe_zlib_decompress (PngImagePlugin.py 141): at most kMaxTextChunk bytes may come out.
+// _safe_zlib_decompress (PngImagePlugin.py 141): at most kMaxTextChunk bytes may come out. The room
+// grows with what does: a file may have a million such chunks of twenty bytes.
 Inflated inflate_text(std::span<const uint8_t> in, std::string& out) {
   z_stream stream{};
   if (inflateInit(&stream) != Z_OK) return Inflated::kInvalid;
-  out.resize(kMaxTextChunk);
   stream.next_in = const_cast<Bytef*>(in.data());
   stream.avail_in = static_cast<uInt>(in.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  const int code = inflate(&stream, Z_SYNC_FLUSH);
+  int code = Z_OK;
+  while (code == Z_OK && stream.avail_out == 0 && out.size() < kMaxTextChunk) {
+    const size_t had = out.size();
+    out.resize(std::clamp<size_t>(had * 4, 1024, kMaxTextChunk));
+    stream.next_out = reinterpret_cast<Bytef*>(out.data()) + had;
+    stream.avail_out = static_cast<uInt>(out.size() - had);
+    code = inflate(&stream, Z_SYNC_FLUSH);
+  }
   out.resize(out.size() - stream.avail_out);
   const bool input_left = stream.avail_in > 0 && code != Z_STREAM_END;
   const bool output_full = stream.avail_out == 0;
@@ -95,15 +101,17 @@ bool known_mode(int bit_depth, int color_type) {
 std::optional<PngContainer::Chunk> PngContainer::next_chunk() {
   if (pending_) return std::exchange(pending_, std::nullopt);
   if (position_ > file_.size() || file_.size() - position_ < 8) return std::nullopt;
+  const auto at = static_cast<size_t>(position_);
   Chunk chunk;
-  chunk.length = u32(file_, position_);
-  chunk.type = u32(file_, position_ + 4);
+  chunk.at = at;
+  chunk.length = u32(file_, at);
+  chunk.type = u32(file_, at + 4);
   for (size_t i = 4; i < 8; ++i) {
-    if (!is_word_character(file_[position_ + i])) return std::nullopt;
+    if (!is_word_character(file_[at + i])) return std::nullopt;
   }
-  const size_t available = file_.size() - position_ - 8;
-  chunk.data = file_.subspan(position_ + 8, std::min<size_t>(chunk.length, available));
-  position_ += 8 + size_t{chunk.length} + 4;
+  const size_t available = file_.size() - at - 8;
+  chunk.data = file_.subspan(at + 8, std::min<size_t>(chunk.length, available));
+  position_ += uint64_t{8} + chunk.length + 4;
   return chunk;
 }
 
@@ -111,7 +119,7 @@ bool PngContainer::check_crc(const Chunk& chunk) {
   if (position_ > file_.size()) return false;
   const uint8_t* type = chunk.data.data() - 4;
   const auto crc = crc32(crc32(0, nullptr, 0), type, static_cast<uInt>(chunk.data.size() + 4));
-  return crc == u32(file_, position_ - 4);
+  return crc == u32(file_, static_cast<size_t>(position_) - 4);
 }
 
 std::span<const uint8_t> PngContainer::image_data(const Chunk& chunk) const {
@@ -123,11 +131,12 @@ std::span<const uint8_t> PngContainer::image_data(const Chunk& chunk) const {
 Status PngContainer::read_header() {
   for (;;) {
     const auto chunk = next_chunk();
-    if (!chunk) return corrupt("the file ends or breaks off before the image data");
-    if (chunk->type == tag("IEND")) return corrupt("the file has no image data");
+    if (!chunk) return corrupt("the chunks end before the image data" + here());
+    if (chunk->type == tag("IEND"))
+      return corrupt("there is no image data before IEND" + place_of(*chunk));
     const bool data = chunk->type == tag("IDAT") || chunk->type == tag("fdAT");
     if (!data && !chunk->complete()) {
-      return corrupt("the file ends inside the " + tag_name(chunk->type) + " chunk");
+      return cut_off(*chunk);
     }
     if (const auto handled = handle(*chunk); !handled) return handled;
     if (data) {
@@ -141,19 +150,19 @@ Status PngContainer::read_header() {
       return Ok{};
     }
     if (!check_crc(*chunk)) {
-      return corrupt("the checksum of the " + tag_name(chunk->type) + " chunk is wrong");
+      return corrupt("a checksum is wrong" + place_of(*chunk));
     }
   }
 }
 
 Result<std::span<const uint8_t>> PngContainer::next_data() {
   const auto chunk = next_chunk();
-  if (!chunk) return corrupt("the file ends before the image does");
+  if (!chunk) return corrupt("the data ends before the image does" + here());
   const bool data =
       chunk->type == tag("IDAT") || chunk->type == tag("fdAT") || chunk->type == tag("DDAT");
   if (!data) {
     pending_ = chunk;
-    return corrupt("the image data ends before the image does");
+    return corrupt("another chunk comes before the image is complete" + place_of(*chunk));
   }
   if (data_started_ && chunk->type == tag("fdAT")) {
     if (const auto handled = handle(*chunk); !handled) return handled.error();
@@ -169,21 +178,40 @@ Status PngContainer::read_trailer() {
     if (!chunk || chunk->type == tag("IEND")) return Ok{};
     if (chunk->type == tag("fcTL") && frames > 1) return Ok{};
     if (!chunk->complete()) {
-      return corrupt("the file ends inside the " + tag_name(chunk->type) + " chunk");
+      return cut_off(*chunk);
     }
     if (const auto handled = handle(*chunk); !handled) return handled;
   }
 }
 
+std::string PngContainer::place_of(const Chunk& chunk) {
+  return " (" + tag_name(chunk.type) + " chunk at byte " + std::to_string(chunk.at) + ")";
+}
+
+std::string PngContainer::here() const {
+  return " (at byte " + std::to_string(std::min<uint64_t>(position_, file_.size())) + " of " +
+         std::to_string(file_.size()) + ")";
+}
+
+Error PngContainer::cut_off(const Chunk& chunk) {
+  return corrupt("the file ends inside a chunk" + place_of(chunk));
+}
+
 Status PngContainer::handle(const Chunk& chunk) {
+  auto status = handle_data(chunk);
+  if (status) return status;
+  return Error{status.error().code, status.error().message + place_of(chunk)};
+}
+
+Status PngContainer::handle_data(const Chunk& chunk) {
   const auto data = chunk.data;
   const auto need = [&](size_t bytes) -> Status {
-    if (data.size() < bytes) return short_chunk(chunk.type);
+    if (data.size() < bytes) return short_chunk();
     return Ok{};
   };
   switch (chunk.type) {
     case tag("IHDR"):
-      if (data.size() < 13) return short_chunk(chunk.type);
+      if (data.size() < 13) return short_chunk();
       header_ = {u32(data, 0), u32(data, 4), data[8], data[9], data[12] != 0};
       if (data[11] != 0) return corrupt("unknown filter method " + std::to_string(data[11]));
       return Ok{};
@@ -201,7 +229,7 @@ Status PngContainer::handle(const Chunk& chunk) {
     case tag("sRGB"): return need(1);
     case tag("pHYs"): return need(9);
     case tag("cHRM"):
-      if (data.size() % 4 != 0) return short_chunk(chunk.type);
+      if (data.size() % 4 != 0) return short_chunk();
       return Ok{};
     case tag("iCCP"): return handle_profile(data);
     case tag("tEXt"): return handle_text(data);
@@ -209,7 +237,7 @@ Status PngContainer::handle(const Chunk& chunk) {
     case tag("iTXt"): return handle_international_text(data);
     case tag("eXIf"): exif_ = as_string(data); return Ok{};
     case tag("acTL"): {
-      if (data.size() < 8) return short_chunk(chunk.type);
+      if (data.size() < 8) return short_chunk();
       if (animation_frames_) {  // a second one: Pillow falls back to a still image
         animation_frames_.reset();
         return Ok{};
@@ -220,7 +248,7 @@ Status PngContainer::handle(const Chunk& chunk) {
     }
     case tag("fcTL"): return handle_frame_control(data);
     case tag("fdAT"): {
-      if (chunk.length < 4 || data.size() < 4) return short_chunk(chunk.type);
+      if (chunk.length < 4 || data.size() < 4) return short_chunk();
       const int64_t sequence = u32(data, 0);
       if (!frame_sequence_ || *frame_sequence_ != sequence - 1) {
         return corrupt("the animation's frame sequence is broken");
@@ -233,7 +261,7 @@ Status PngContainer::handle(const Chunk& chunk) {
 }
 
 Status PngContainer::handle_frame_control(std::span<const uint8_t> data) {
-  if (data.size() < 26) return short_chunk(tag("fcTL"));
+  if (data.size() < 26) return short_chunk();
   const int64_t sequence = u32(data, 0);
   if (sequence != (frame_sequence_ ? *frame_sequence_ + 1 : 0)) {
     return corrupt("the animation's frame sequence is broken");
@@ -259,7 +287,7 @@ Status PngContainer::handle_profile(std::span<const uint8_t> data) {
   if (inflate_text(compressed, profile) == Inflated::kTooLarge) {
     return corrupt("the colour profile is larger than 1 MiB");
   }
-  return Ok{};
+  return count_inflated(profile);
 }
 
 Status PngContainer::handle_text(std::span<const uint8_t> data) {
@@ -274,8 +302,7 @@ Status PngContainer::handle_compressed_text(std::span<const uint8_t> data) {
     return keep_text(as_string(parts ? parts->first : data), {});
   }
   if (parts->second[0] != 0) {
-    return corrupt("unknown compression method " + std::to_string(parts->second[0]) +
-                   " in a zTXt chunk");
+    return corrupt("unknown compression method " + std::to_string(parts->second[0]));
   }
   std::string text;
   switch (inflate_text(parts->second.subspan(1), text)) {
@@ -283,6 +310,7 @@ Status PngContainer::handle_compressed_text(std::span<const uint8_t> data) {
     case Inflated::kInvalid: text.clear(); break;
     case Inflated::kDone: break;
   }
+  if (auto counted = count_inflated(text); !counted) return counted;
   return keep_text(as_string(parts->first), std::move(text));
 }
 
@@ -303,9 +331,16 @@ Status PngContainer::handle_international_text(std::span<const uint8_t> data) {
       case Inflated::kInvalid: return Ok{};
       case Inflated::kDone: break;
     }
+    if (auto counted = count_inflated(inflated); !counted) return counted;
     text = std::move(inflated);
   }
   return keep_text(as_string(key->first), std::move(text));
+}
+
+Status PngContainer::count_inflated(std::string_view text) {
+  inflated_bytes_ += text.size();
+  if (inflated_bytes_ <= kMaxInflated) return Ok{};
+  return corrupt("texts and profiles inflate to more than 128 MiB");
 }
 
 Status PngContainer::keep_text(std::string key, std::string value) {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "beralih/result.h"
@@ -51,22 +52,28 @@ class PngContainer {
     uint32_t type = 0;
     std::span<const uint8_t> data;  ///< as much as the file has
     uint32_t length = 0;            ///< as announced
+    size_t at = 0;                  ///< where the chunk starts
     bool complete() const { return data.size() == length; }
   };
 
   std::optional<Chunk> next_chunk();
+  static std::string place_of(const Chunk& chunk);
+  std::string here() const;
+  static Error cut_off(const Chunk& chunk);
   Status handle(const Chunk& chunk);
+  Status handle_data(const Chunk& chunk);
   Status handle_frame_control(std::span<const uint8_t> data);
   Status handle_profile(std::span<const uint8_t> data);
   Status handle_text(std::span<const uint8_t> data);
   Status handle_compressed_text(std::span<const uint8_t> data);
   Status handle_international_text(std::span<const uint8_t> data);
   Status keep_text(std::string key, std::string value);
+  Status count_inflated(std::string_view text);
   bool check_crc(const Chunk& chunk);
   std::span<const uint8_t> image_data(const Chunk& chunk) const;
 
   std::span<const uint8_t> file_;
-  size_t position_ = 8;  ///< of the next chunk
+  uint64_t position_ = 8;  ///< of the next chunk; 64 bits: a length may pass 32-bit memory's end
   bool data_started_ = false;
   bool has_frame_control_ = false;
   std::optional<Chunk> pending_;  ///< read but not yet handled
@@ -77,6 +84,7 @@ class PngContainer {
   std::optional<uint32_t> animation_frames_;
   bool default_image_ = false;
   size_t text_bytes_ = 0;
+  size_t inflated_bytes_ = 0;
   std::optional<std::string> exif_;
   std::optional<std::string> raw_exif_profile_;  ///< hexadecimal text
   std::optional<std::string> xmp_;

@@ -7,6 +7,7 @@
 
 #include "codecs/codecs.h"
 #include "codecs/exif.h"
+#include "memory.h"
 
 namespace beralih::codecs {
 
@@ -28,7 +29,6 @@ Error corrupt(std::string what) { return {ErrorCode::kCorruptImage, "WebP: " + s
 
 const char* reason(VP8StatusCode status) {
   switch (status) {
-    case VP8_STATUS_OUT_OF_MEMORY: return "not enough memory";
     case VP8_STATUS_NOT_ENOUGH_DATA: return "the data ends before the image does";
     case VP8_STATUS_UNSUPPORTED_FEATURE: return "it uses a feature that libwebp does not know";
     default: return "the compressed data is broken";
@@ -59,7 +59,8 @@ Result<Decoded> decode_webp(std::span<const uint8_t> bytes, const DecodeOptions&
   }
   const uint32_t width = WebPDemuxGetI(demuxer.get(), WEBP_FF_CANVAS_WIDTH);
   const uint32_t height = WebPDemuxGetI(demuxer.get(), WEBP_FF_CANVAS_HEIGHT);
-  if (const auto status = check_size(width, height, options); !status) return status.error();
+  if (const auto status = check_size("WebP", width, height, options); !status)
+    return status.error();
   header.width = static_cast<int>(width);
   header.height = static_cast<int>(height);
 
@@ -87,7 +88,11 @@ Result<Decoded> decode_webp(std::span<const uint8_t> bytes, const DecodeOptions&
   config.output.u.RGBA.size = stride * static_cast<size_t>(frame.height) - left;
   const auto status = WebPDecode(frame.fragment.bytes, frame.fragment.size, &config);
   WebPFreeDecBuffer(&config.output);
-  if (status != VP8_STATUS_OK) return corrupt(reason(status));
+  if (status == VP8_STATUS_OUT_OF_MEMORY) return out_of_memory();
+  if (status != VP8_STATUS_OK) {
+    return corrupt(std::string(reason(status)) + " (the first frame's data, at byte " +
+                   std::to_string(frame.fragment.bytes - bytes.data()) + ")");
+  }
 
   if (options.exif == ExifMode::kTranspose) {
     const auto value = orientation(demuxer.get());

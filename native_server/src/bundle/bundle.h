@@ -10,6 +10,7 @@
 
 #include "beralih/contract.h"
 #include "beralih/result.h"
+#include "bundle/file_check.h"
 #include "bundle/mapped_file.h"
 
 namespace beralih {
@@ -30,15 +31,23 @@ struct Bundle {
   VerifiedContract identity;
   std::vector<std::string> labels;  ///< index order, as many as the output has classes
   std::map<std::string, std::shared_ptr<const MappedFile>, std::less<>>
-      files;  ///< by path in the contract
+      files;                ///< by path in the contract
+  size_t hashed_files = 0;  ///< the others' hashes were known, or not asked for
 
   const Contract& contract() const { return identity.contract; }
   /// The first file of that role; nullptr if there is none.
   std::shared_ptr<const MappedFile> file(std::string_view role) const;
 };
 
-/// Errors (of both): kIo, kInvalidContract, kInvalidBundle; they name the file and what to do.
+/// Errors (of all): kIo, kInvalidContract, kInvalidBundle; they name the file and what to do.
 Result<VerifiedContract> read_contract(const std::filesystem::path& directory);
-Result<Bundle> open_bundle(const std::filesystem::path& directory);
+Result<Bundle> open_bundle(const std::filesystem::path& directory, const OpenOptions& options = {});
+
+/// One label a line; `path` is for the messages.
+Result<std::vector<std::string>> parse_labels(const std::filesystem::path& path,
+                                              std::string_view text);
+
+/// The text of a small file, e.g. of labels or a specification.
+Result<std::string> read_text(const std::filesystem::path& path);
 
 }  // namespace beralih

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <string>
 
@@ -14,6 +15,24 @@ namespace {
 
 Error io_error(const std::filesystem::path& path, const char* what, int code) {
   return Error{ErrorCode::kIo, path.string() + ": " + what + ": " + std::strerror(code)};
+}
+
+int64_t nanoseconds(const timespec& time) {
+  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+FileIdentity identity_of(const struct stat& status) {
+  return {status.st_dev, status.st_ino, status.st_size, nanoseconds(status.st_mtim),
+          nanoseconds(status.st_ctim)};
+}
+
+/// Runs inside a signal handler: no allocation, no locks.
+void on_bus_error(int) {
+  static constexpr char kMessage[] =
+      "beralih: a mapped file of the bundle cannot be read any more: it was cut short or its disk "
+      "failed. Replace a bundle by renaming a whole directory, never in place; then start again\n";
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, kMessage, sizeof kMessage - 1);
+  // SA_RESETHAND: the instruction faults again and ends the process as it would have.
 }
 
 /// Closes the descriptor on every way out; a mapping outlives it.
@@ -48,7 +67,15 @@ Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::filesystem
     base = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd.get(), 0);
     if (base == MAP_FAILED) return io_error(path, "cannot map into memory", errno);
   }
-  return std::shared_ptr<const MappedFile>(new MappedFile(base, size));
+  return std::shared_ptr<const MappedFile>(new MappedFile(base, size, identity_of(status)));
+}
+
+void explain_lost_mappings() {
+  struct sigaction action {};
+  action.sa_handler = on_bus_error;
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  sigemptyset(&action.sa_mask);
+  ::sigaction(SIGBUS, &action, nullptr);
 }
 
 MappedFile::~MappedFile() {

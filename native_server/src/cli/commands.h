@@ -9,6 +9,9 @@ namespace beralih {
 void add_serve_command(CLI::App& app);
 void add_predict_command(CLI::App& app);
 void add_preprocess_command(CLI::App& app);
+void add_bundle_command(CLI::App& app);
+void add_presets_command(CLI::App& app);
+void add_health_command(CLI::App& app);
 
 inline constexpr const char* kDefaultBundle = "models/bundles/resnet34";
 

@@ -9,6 +9,7 @@
 
 #include "bundle/mapped_file.h"
 #include "cli/commands.h"
+#include "cli/loading_flags.h"
 #include "cli/report.h"
 #include "engine/classifier.h"
 #include "engine/engine_module.h"
@@ -79,6 +80,7 @@ void add_predict_command(CLI::App& app) {
   command->add_option("--bundle", flags->bundle, "directory of the bundle")
       ->envname("BERALIH_BUNDLE")
       ->capture_default_str();
+  add_loading_flags(*command, flags->classifier.open);
   command->add_option("--threads", flags->engine.threads, "threads of the network; 0: one per core")
       ->envname("BERALIH_THREADS")
       ->check(CLI::Range(0, 1024))

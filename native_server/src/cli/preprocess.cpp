@@ -8,10 +8,12 @@
 #include <vector>
 
 #include "beralih/preprocess.h"
+#include "beralih/resize_kernels.h"
 #include "beralih/sha256.h"
 #include "bundle/bundle.h"
 #include "cli/commands.h"
 #include "cli/npy.h"
+#include "cli/preprocessing_flags.h"
 #include "cli/report.h"
 
 namespace beralih {
@@ -21,52 +23,22 @@ using Json = nlohmann::ordered_json;
 
 struct PreprocessFlags {
   std::string bundle = kDefaultBundle;
-  std::string preset_name;
-  std::string spec_file;
-  std::vector<std::string> settings;
+  PreprocessingFlags preprocessing;
   int64_t max_pixels = kDefaultMaxPixels;
   bool json = false;
+  bool tensor_only = false;
+  std::string resize_kernels;
   std::string npy;
   std::vector<std::string> images;
 };
 
-bool is_whole_contract(std::string_view text) {
-  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  return json.is_object() && json.contains("schema");
-}
-
-Result<PreprocessSpec> base_spec(const PreprocessFlags& flags) {
-  if (!flags.preset_name.empty()) return preset(flags.preset_name);
-  if (!flags.spec_file.empty()) {
-    const auto file = MappedFile::open(flags.spec_file);
-    if (!file) return file.error();
-    const auto bytes = (*file)->bytes();
-    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    auto spec = parse_preprocess_spec(text);
-    if (spec) return spec;
-    if (is_whole_contract(text)) {
-      return Error{ErrorCode::kInvalidArgument,
-                   flags.spec_file + ": this is a whole contract; use --bundle DIR with its " +
-                       "directory, or --spec with its \"preprocessing\" object alone"};
-    }
-    return Error{spec.error().code, flags.spec_file + ": " + spec.error().message};
-  }
+Result<PreprocessSpec> chosen_spec(const PreprocessFlags& flags) {
+  const auto named = named_spec(flags.preprocessing);
+  if (!named) return named.error();
+  if (*named) return with_settings(**named, flags.preprocessing);
   const auto identity = read_contract(flags.bundle);
   if (!identity) return identity.error();
-  return identity->contract.preprocessing;
-}
-
-Result<PreprocessSpec> chosen_spec(const PreprocessFlags& flags) {
-  auto spec = base_spec(flags);
-  if (!spec) return spec.error();
-  for (const std::string& setting : flags.settings) {
-    const std::string_view text = setting;
-    const size_t equals = text.find('=');
-    if (auto set = set_knob(*spec, text.substr(0, equals), text.substr(equals + 1)); !set)
-      return set.error();
-  }
-  if (auto valid = validate(*spec); !valid) return valid.error();
-  return spec;
+  return with_settings(identity->contract.preprocessing, flags.preprocessing);
 }
 
 double rounded(double milliseconds) { return std::round(milliseconds * 1000) / 1000; }
@@ -76,15 +48,18 @@ void print_json(const Json& json) {
   flush_stdout();
 }
 
+// `trace` is null where only the tensor was asked for.
 Json describe(const std::string& image, const PreprocessResult& result,
-              const PreprocessTrace& trace) {
+              const PreprocessTrace* trace) {
   Json json;
   json["file"] = image;
   json["format"] = image_format_name(result.header.format);
   json["width"] = result.oriented.width;
   json["height"] = result.oriented.height;
-  json["pixels_sha256"] = sha256_hex(trace.decoded.pixels);
-  json["crop_sha256"] = sha256_hex(trace.cropped.pixels);
+  if (trace != nullptr) {
+    json["pixels_sha256"] = sha256_hex(trace->decoded.pixels);
+    json["crop_sha256"] = sha256_hex(trace->cropped.pixels);
+  }
   json["tensor_sha256"] = sha256_hex(result.tensor.bytes());
   json["shape"] = result.tensor.shape;
   json["dtype"] = dtype_knob_name(result.tensor.dtype());
@@ -101,6 +76,7 @@ void print_text(const Json& json) {
               json["format"].get<std::string>().c_str(), json["width"].get<int>(),
               json["height"].get<int>());
   for (const char* key : {"pixels_sha256", "crop_sha256", "tensor_sha256"}) {
+    if (!json.contains(key)) continue;
     std::printf("  %-14s %s\n", key, json[key].get<std::string>().c_str());
   }
   std::printf("  %-14s %s %s\n", "tensor", json["dtype"].get<std::string>().c_str(),
@@ -115,8 +91,9 @@ Status preprocess_one(const std::string& image, const PreprocessSpec& spec,
                       const PreprocessFlags& flags) {
   const auto file = MappedFile::open(image);
   if (!file) return file.error();
-  PreprocessTrace trace;
-  const auto result = preprocess((*file)->bytes(), spec, flags.max_pixels, &trace);
+  PreprocessTrace kept;
+  PreprocessTrace* trace = flags.tensor_only ? nullptr : &kept;
+  const auto result = preprocess((*file)->bytes(), spec, flags.max_pixels, trace);
   if (!result) return result.error();
   if (!flags.npy.empty()) {
     if (auto written = write_npy(flags.npy, result->tensor); !written) return written.error();
@@ -134,6 +111,15 @@ Status preprocess_one(const std::string& image, const PreprocessSpec& spec,
 void run_preprocess(const PreprocessFlags& flags) {
   const auto spec = chosen_spec(flags);
   if (!spec) fail_command(spec.error());
+  if (!flags.resize_kernels.empty() && !use_resize_kernels(flags.resize_kernels)) {
+    std::string known;
+    for (const std::string_view name : resize_kernel_names()) {
+      known += known.empty() ? "" : ", ";
+      known += name;
+    }
+    fail_command({ErrorCode::kInvalidArgument, "--resize-kernels: this processor has " + known +
+                                                   ", not \"" + flags.resize_kernels + '"'});
+  }
   bool failed = false;
   for (const std::string& image : flags.images) {
     const auto done = preprocess_one(image, *spec, flags);
@@ -166,29 +152,23 @@ void add_preprocess_command(CLI::App& app) {
   source->add_option("--bundle", flags->bundle, "a bundle's contract")
       ->envname("BERALIH_BUNDLE")
       ->capture_default_str();
-  source->add_option("--preset", flags->preset_name, "a named preset, e.g. dlib:resnet34");
-  source->add_option("--spec", flags->spec_file,
-                     "a JSON file with the \"preprocessing\" object of a contract");
-  command
-      ->add_option("--set", flags->settings,
-                   "knob=value, changes one knob; may be given several times")
-      ->check(CLI::Validator(
-          [](const std::string& text) {
-            return text.find('=') == std::string::npos ? "wants knob=value, not \"" + text + "\""
-                                                       : std::string();
-          },
-          "KNOB=VALUE"))
-      ->allow_extra_args(false);
+  add_preprocessing_flags(*command, *source, flags->preprocessing);
   command->add_option("--max-pixels", flags->max_pixels, "most pixels of an image")
       ->envname("BERALIH_MAX_PIXELS")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
       ->capture_default_str();
   command->add_flag("--json", flags->json, "one JSON object a line");
+  command->add_flag("--tensor-only", flags->tensor_only,
+                    "only the tensor's hash, made as the server makes it: in one pass where the "
+                    "format allows, without keeping the pixels in between");
+  command
+      ->add_option("--resize-kernels", flags->resize_kernels,
+                   "the instruction set that resizes, e.g. scalar; every one makes the same bytes "
+                   "(default: the fastest)")
+      ->envname("BERALIH_RESIZE_KERNELS");
   command->add_option("--npy", flags->npy, "write the tensor of the one image to this .npy file");
   command->add_option("IMAGE", flags->images, "JPEG, PNG, WebP, GIF or BMP files")->required();
   command->callback([flags] {
-    if (!flags->preset_name.empty() && !flags->spec_file.empty())
-      throw CLI::ExcludesError("--preset", "--spec");
     if (!flags->npy.empty() && flags->images.size() != 1)
       throw CLI::ValidationError("--npy", "takes exactly one IMAGE");
     run_preprocess(*flags);

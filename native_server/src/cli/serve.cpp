@@ -11,6 +11,7 @@
 #include <csignal>
 #include <cstdio>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -19,6 +20,7 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/loading_flags.h"
 #include "cli/report.h"
 #include "engine/classifier.h"
 #include "engine/engine_module.h"
@@ -26,6 +28,7 @@
 #include "http/static_site.h"
 #include "telemetry/access_log.h"
 #include "telemetry/process.h"
+#include "telemetry/service_manager.h"
 
 namespace beralih {
 namespace {
@@ -87,12 +90,13 @@ std::string ready_line(const Classifier& classifier, double total_ms) {
   const EngineMetadata& engine = classifier.engine();
   const VerifiedContract& identity = classifier.bundle().identity;
   char times[256];
-  std::snprintf(
-      times, sizeof times,
-      "ready in %.2f s (bundle checked %.0f ms, engine %.0f ms: library and program %.0f, weights "
-      "attached %.1f, warm-up %.0f; golden case %.0f ms)",
-      total_ms / 1000, start.bundle_ms, start.engine_ms, engine.load.architecture_ms,
-      engine.load.attach_ms, engine.load.warm_up_ms, start.golden_ms);
+  std::snprintf(times, sizeof times,
+                "ready in %.2f s (bundle checked %.0f ms, %zu of %zu files hashed; engine %.0f ms: "
+                "library and "
+                "program %.0f, weights attached %.1f, warm-up %.0f; golden case %.0f ms)",
+                total_ms / 1000, start.bundle_ms, classifier.bundle().hashed_files,
+                classifier.bundle().files.size(), start.engine_ms, engine.load.architecture_ms,
+                engine.load.attach_ms, engine.load.warm_up_ms, start.golden_ms);
   return std::string(times) + "; model " + identity.contract.name + " " +
          identity.contract.version + ", contract " + identity.contract_hash + "; " + engine.device +
          " " + engine.dtype + ", " + std::to_string(engine.threads) + " threads, " +
@@ -164,6 +168,7 @@ void serve(const ServeFlags& flags) {
     const double ready_after_ms = program_age_ms();
     state.publish(classifier, ready_after_ms);
     write_log_line(ready_line(*classifier, ready_after_ms));
+    notify_service_manager("READY=1");
     check_golden_cases(classifier, state, stop);
   });
 
@@ -171,6 +176,7 @@ void serve(const ServeFlags& flags) {
   loader.request_stop();
   loader.join();
   state.withdraw("the server is shutting down");
+  notify_service_manager("STOPPING=1");
   server.stop();
   if (load_error) fail_command(*load_error);
   classifier->shutdown();
@@ -219,6 +225,7 @@ void add_serve_command(CLI::App& app) {
   command->add_option("--bundle", flags->bundle, "directory of the bundle")
       ->envname("BERALIH_BUNDLE")
       ->capture_default_str();
+  add_loading_flags(*command, flags->classifier.open);
   command
       ->add_option("--expect-contract", flags->expected_contract,
                    "SHA-256 that contract.json must have; any other bundle is refused")
@@ -264,6 +271,16 @@ void add_serve_command(CLI::App& app) {
               "other server that the page may call; repeatable");
   add_origins(*command, "--allow-embed", flags->http.origins.frames, "BERALIH_ALLOW_EMBED",
               "origin whose pages may show the page in a frame; repeatable");
+  const std::map<std::string, LogFormat> formats{
+      {"text", LogFormat::kText     },
+      {"json", LogFormat::kJsonLines}
+  };
+  command
+      ->add_option("--log-format", flags->http.log_format,
+                   "lines per request on stderr: text (default) or json")
+      ->envname("BERALIH_LOG_FORMAT")
+      ->transform(CLI::CheckedTransformer(formats, CLI::ignore_case).description("text|json"))
+      ->type_name("FORMAT");
   command->add_flag("--quiet", flags->quiet, "no line per request")->envname("BERALIH_QUIET");
   command->callback([flags] {
     flags->http.log_requests = !flags->quiet;

@@ -52,8 +52,16 @@ std::string describe_usage_error(const CLI::App& app, const CLI::ParseError& err
                ? "beralih: no option \"" + first + "\" before a subcommand. Try beralih --help"
                : "beralih: no subcommand \"" + first + "\"; there are " + list_subcommands(app);
   }
-  const CLI::App& command = *chosen.front();
-  const std::string program = "beralih " + command.get_name();
+  const CLI::App* innermost = chosen.front();
+  std::string program = "beralih " + innermost->get_name();
+  while (!innermost->get_subcommands().empty()) {
+    innermost = innermost->get_subcommands().front();
+    program += " " + innermost->get_name();
+  }
+  const CLI::App& command = *innermost;
+  if (command.get_require_subcommand_min() > 0) {
+    return program + ": a subcommand is missing or unknown; there are " + list_subcommands(command);
+  }
   std::string message = name_variable(command, error.what(), arguments);
   std::replace(message.begin(), message.end(), '\n', ' ');
   return program + ": " + message + ". Try " + program + " --help";

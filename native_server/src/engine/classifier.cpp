@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "beralih/sha256.h"
+#include "bundle/golden_check.h"
+#include "engine/guards.h"
 
 namespace beralih {
 namespace {
@@ -22,21 +24,6 @@ std::string hash_floats(const std::vector<float>& values) {
       {reinterpret_cast<const uint8_t*>(values.data()), values.size() * sizeof(float)});
 }
 
-/// Counts a request from its arrival to its answer.
-class InFlight {
- public:
-  explicit InFlight(std::atomic<size_t>& count) : count_(count), position_(count.fetch_add(1)) {}
-  ~InFlight() { count_.fetch_sub(1); }
-  InFlight(const InFlight&) = delete;
-  InFlight& operator=(const InFlight&) = delete;
-
-  size_t others_before() const { return position_; }
-
- private:
-  std::atomic<size_t>& count_;
-  size_t position_;
-};
-
 }  // namespace
 
 Classifier::Classifier(std::shared_ptr<const Bundle> bundle, std::unique_ptr<Scheduler> scheduler,
@@ -51,7 +38,7 @@ Result<std::shared_ptr<Classifier>> Classifier::load(const std::filesystem::path
                                                      const ClassifierOptions& options) {
   StartRecord record;
   auto start = Clock::now();
-  auto opened = open_bundle(directory);
+  auto opened = open_bundle(directory, options.open);
   if (!opened) return opened.error();
   const auto bundle = std::make_shared<const Bundle>(*std::move(opened));
   record.bundle_ms = milliseconds_since(start);
@@ -144,34 +131,10 @@ Status Classifier::check_golden(const GoldenCase& golden) {
                   answer.error().code == ErrorCode::kUnavailable))
     return answer.error();
   if (!answer) return failed(answer.error().message);
-  if (answer->tensor_sha256 != golden.tensor_sha256) {
-    return failed("the tensor's SHA-256 is " + answer->tensor_sha256 + ", the contract says " +
-                  golden.tensor_sha256 + "; this build preprocesses differently");
-  }
-  const Tolerance& tolerances = bundle_->contract().tolerance;
-  const double tolerance = engine().dtype == "bf16" ? tolerances.bf16 : tolerances.fp32;
-  for (const GoldenProbability& expected : golden.top5) {
-    const auto found = std::find_if(answer->predictions.begin(), answer->predictions.end(),
-                                    [&](const Prediction& p) { return p.index == expected.index; });
-    if (found == answer->predictions.end())
-      return failed("the network has no class " + std::to_string(expected.index));
-    // Written so that a NaN fails.
-    if (!(std::abs(found->probability - expected.probability) <= tolerance)) {
-      return failed("class " + std::to_string(expected.index) + " has the probability " +
-                    std::to_string(found->probability) + ", the contract says " +
-                    std::to_string(expected.probability) + " within " + std::to_string(tolerance));
-    }
-  }
-  // Two classes closer than twice the tolerance may change places.
-  const bool clear_winner =
-      golden.top5.size() < 2 ||
-      golden.top5[0].probability - golden.top5[1].probability >= 2 * tolerance;
-  if (clear_winner && !golden.top5.empty() &&
-      answer->predictions.front().index != golden.top5.front().index) {
-    return failed("the most probable class is " +
-                  std::to_string(answer->predictions.front().index) + ", the contract says " +
-                  std::to_string(golden.top5.front().index));
-  }
+  const double tolerance = allowed_difference(bundle_->contract().tolerance, engine().dtype);
+  const GoldenOutcome outcome =
+      compare_golden(golden, answer->tensor_sha256, answer->predictions, tolerance);
+  if (!outcome.problem.empty()) return failed(outcome.problem);
   return Ok{};
 }
 

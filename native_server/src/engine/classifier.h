@@ -9,6 +9,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "beralih/image.h"
@@ -18,6 +19,7 @@
 #include "bundle/bundle.h"
 #include "engine/inference_engine.h"
 #include "engine/preprocessing_slots.h"
+#include "engine/request_options.h"
 #include "scheduling/scheduler.h"
 
 namespace beralih {
@@ -45,9 +47,18 @@ struct Classification {
   StageTimings timings;
 };
 
+/// One image of a batch: a tensor as the contract describes it, or an encoded image.
+using BatchItem = std::variant<Tensor, std::span<const uint8_t>>;
+
+struct BatchOutcome {
+  std::vector<std::vector<float>> logits;  ///< one row per item, in order
+  StageTimings timings;                    ///< sums over the items; total is the batch's
+};
+
 struct ClassifierOptions {
   size_t queue_capacity = 32;  ///< requests that may be prepared or wait beside the one that runs
   int64_t max_pixels = kDefaultMaxPixels;
+  OpenOptions open;  ///< how the bundle's files are checked
 };
 
 /// What a start consisted of, in milliseconds.
@@ -70,6 +81,11 @@ class Classifier {
   /// Thread-safe; waits for the answer. Errors: those of preprocess() and of Scheduler::submit();
   /// kOverloaded comes before any work is done.
   Result<Classification> classify(std::span<const uint8_t> encoded, size_t k);
+
+  /// Thread-safe; waits for the answers. A batch is one request to the queue's limit and goes
+  /// through it image by image. Errors: those of classify(); the message names the image that
+  /// failed.
+  Result<BatchOutcome> infer(std::vector<BatchItem> items, const RequestOptions& options);
 
   /// Whether a golden case comes out as the contract says. Errors: kInvalidBundle; kOverloaded and
   /// kUnavailable where the case could not be tried.

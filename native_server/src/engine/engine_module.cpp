@@ -15,11 +15,16 @@ Result<const EngineModule*> open_module() {
   std::error_code code;
   const std::filesystem::path executable = std::filesystem::read_symlink("/proc/self/exe", code);
   if (code) return Error{ErrorCode::kIo, "cannot find the own executable: " + code.message()};
-  const std::string path = (executable.parent_path() / kModuleFile).string();
+  // Beside the executable as it is built; in the library folder as it is installed.
+  std::filesystem::path module = executable.parent_path() / kModuleFile;
+  if (!std::filesystem::exists(module, code))
+    module = (executable.parent_path() / BERALIH_ENGINE_DIRECTORY / kModuleFile).lexically_normal();
+  const std::string path = module.string();
   void* handle = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) {
-    return Error{ErrorCode::kIo, std::string("cannot load the engine: ") + ::dlerror() +
-                                     "; it stands beside the executable and needs libtorch"};
+    return Error{ErrorCode::kIo,
+                 std::string("cannot load the engine: ") + ::dlerror() +
+                     "; it belongs beside the executable or there, and needs libtorch"};
   }
   const void* symbol = ::dlsym(handle, kModuleSymbol);
   if (symbol == nullptr) return Error{ErrorCode::kIo, path + ": not an engine of this program"};

@@ -3,7 +3,11 @@
 // environment when it is loaded, not later.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <span>
+#include <string>
+#include <vector>
 
 #include "beralih/result.h"
 #include "bundle/bundle.h"
@@ -15,12 +19,22 @@ struct EngineOptions {
   int threads = 0;  ///< 0: one per hardware thread
 };
 
+struct TensorDescription {
+  std::string name;
+  std::string dtype;  ///< the library's name of it
+  std::vector<int64_t> shape;
+  int64_t bytes = 0;
+};
+
 /// What a module exports under the name `beralih_engine_module`.
 struct EngineModule {
   /// Loads the program, attaches the mapped weights without copying them and warms batch size 1.
   /// Errors: kInvalidBundle.
   Result<std::unique_ptr<InferenceEngine>> (*make)(const Bundle& bundle,
                                                    const EngineOptions& options);
+  /// Parameters and buffers of a whole TorchScript file. Errors: kInvalidBundle.
+  Result<std::vector<TensorDescription>> (*list_tensors)(std::span<const uint8_t> archive,
+                                                         const std::string& path);
 };
 
 /// Thread-safe; loads once, further calls return the same. Stays loaded until the process ends.

@@ -13,7 +13,9 @@
 #include <thread>
 #include <utility>
 
+#include "bundle/program_archive.h"
 #include "bundle/safetensors.h"
+#include "engine/memory_stream.h"
 
 namespace beralih {
 namespace {
@@ -69,6 +71,12 @@ std::pair<torch::jit::Module, std::string> owner_of(const torch::jit::Module& ro
   return {module, name.substr(from)};
 }
 
+template <typename Visit>
+void for_each_tensor(const torch::jit::Module& program, const Visit& visit) {
+  for (const auto& parameter : program.named_parameters()) visit(parameter.name, parameter.value);
+  for (const auto& buffer : program.named_buffers()) visit(buffer.name, buffer.value);
+}
+
 /// Attaches every tensor of the file to the parameter or buffer of its name; none may be missing,
 /// none left over. `setattr` itself would take a tensor of any type and shape.
 Status attach_weights(torch::jit::Module& program, const std::shared_ptr<const MappedFile>& file,
@@ -77,9 +85,9 @@ Status attach_weights(torch::jit::Module& program, const std::shared_ptr<const M
   if (!entries) return entries.error();
 
   std::map<std::string, at::Tensor> wanted;
-  for (const auto& parameter : program.named_parameters())
-    wanted.emplace(parameter.name, parameter.value);
-  for (const auto& buffer : program.named_buffers()) wanted.emplace(buffer.name, buffer.value);
+  for_each_tensor(program, [&](const std::string& name, const at::Tensor& tensor) {
+    wanted.emplace(name, tensor);
+  });
 
   for (const SafetensorsEntry& entry : *entries) {
     const auto found = wanted.find(entry.name);
@@ -114,6 +122,21 @@ Status attach_weights(torch::jit::Module& program, const std::shared_ptr<const M
   if (!wanted.empty())
     return invalid(path + ": lacks the tensor \"" + wanted.begin()->first + "\" of the program");
   return Ok{};
+}
+
+/// Errors: kInvalidBundle; throws what libtorch throws.
+Result<torch::jit::Module> load_program(std::span<const uint8_t> archive, const std::string& path) {
+  if (auto checked = check_program_archive(archive, path); !checked) return checked.error();
+  MemoryStream stream(archive);
+  return torch::jit::load(stream, at::kCPU);
+}
+
+void count_weights(const torch::jit::Module& program, LoadRecord& record) {
+  for_each_tensor(program, [&](const std::string&, const at::Tensor& tensor) {
+    ++record.tensors;
+    record.parameters += tensor.numel();
+    record.weight_bytes += static_cast<int64_t>(tensor.nbytes());
+  });
 }
 
 class TorchEngine final : public InferenceEngine {
@@ -203,9 +226,11 @@ std::optional<Tensor> warm_up_input(const Contract& contract) {
 Result<std::unique_ptr<InferenceEngine>> make_torch_engine(const Bundle& bundle,
                                                            const EngineOptions& options) {
   const Contract& contract = bundle.contract();
-  const BundleFile* architecture = contract.file("architecture");
-  const BundleFile* weights = contract.file("weights");
-  if (architecture == nullptr || weights == nullptr) {
+  // A whole TorchScript file, or a program whose weights are mapped from a file of their own.
+  const BundleFile* model = contract.file("model");
+  const BundleFile* architecture = model != nullptr ? model : contract.file("architecture");
+  const BundleFile* weights = model != nullptr ? nullptr : contract.file("weights");
+  if (architecture == nullptr || (model == nullptr && weights == nullptr)) {
     return invalid("contract.json names no file with the role \"" +
                    std::string(architecture == nullptr ? "architecture" : "weights") + "\"");
   }
@@ -221,19 +246,23 @@ Result<std::unique_ptr<InferenceEngine>> make_torch_engine(const Bundle& bundle,
     metadata.threads = at::get_num_threads();
 
     auto start = Clock::now();
-    const auto bytes = bundle.file("architecture")->bytes();
-    std::istringstream archive(
-        std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
-    torch::jit::Module program = torch::jit::load(archive, at::kCPU);
+    auto loaded =
+        load_program(bundle.files.find(architecture->path)->second->bytes(), architecture_path);
+    if (!loaded) return loaded.error();
+    torch::jit::Module program = *std::move(loaded);
     program.eval();
     metadata.load.architecture_ms = milliseconds_since(start);
 
     start = Clock::now();
-    const std::string weights_path = (bundle.directory / weights->path).string();
-    if (auto attached =
-            attach_weights(program, bundle.file("weights"), weights_path, metadata.load);
-        !attached) {
-      return attached.error();
+    if (weights != nullptr) {
+      const std::string weights_path = (bundle.directory / weights->path).string();
+      if (auto attached =
+              attach_weights(program, bundle.file("weights"), weights_path, metadata.load);
+          !attached) {
+        return attached.error();
+      }
+    } else {
+      count_weights(program, metadata.load);
     }
     metadata.load.attach_ms = milliseconds_since(start);
 
@@ -253,8 +282,25 @@ Result<std::unique_ptr<InferenceEngine>> make_torch_engine(const Bundle& bundle,
   }
 }
 
+Result<std::vector<TensorDescription>> list_program_tensors(std::span<const uint8_t> archive,
+                                                            const std::string& path) {
+  try {
+    const auto program = load_program(archive, path);
+    if (!program) return program.error();
+    std::vector<TensorDescription> tensors;
+    for_each_tensor(*program, [&](const std::string& name, const at::Tensor& tensor) {
+      tensors.push_back({name, c10::toString(tensor.scalar_type()), tensor.sizes().vec(),
+                         static_cast<int64_t>(tensor.nbytes())});
+    });
+    return tensors;
+  } catch (const std::exception& exception) {
+    return invalid(path + ": not a TorchScript program that this libtorch can load: " +
+                   short_message(exception));
+  }
+}
+
 }  // namespace
 }  // namespace beralih
 
-extern "C" __attribute__((visibility("default")))
-const beralih::EngineModule beralih_engine_module{&beralih::make_torch_engine};
+extern "C" __attribute__((visibility("default"))) const beralih::EngineModule beralih_engine_module{
+    &beralih::make_torch_engine, &beralih::list_program_tensors};

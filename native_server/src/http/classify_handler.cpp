@@ -1,23 +1,14 @@
 #include <algorithm>
-#include <cctype>
 #include <optional>
 #include <utility>
 
 #include "http/handlers.h"
+#include "http/request_checks.h"
 #include "http/request_log.h"
 #include "http/wire.h"
 
 namespace beralih {
 namespace {
-
-std::string media_type(const httplib::Request& request) {
-  std::string type = request.get_header_value("Content-Type");
-  type = type.substr(0, type.find(';'));
-  while (!type.empty() && std::isspace(static_cast<unsigned char>(type.back()))) type.pop_back();
-  std::transform(type.begin(), type.end(), type.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return type;
-}
 
 /// The image itself is recognised by its bytes; the type only has to say that the body is one.
 std::optional<Problem> refuse_content_type(const httplib::Request& request) {
@@ -34,25 +25,6 @@ std::optional<Problem> refuse_content_type(const httplib::Request& request) {
     detail += ": send the file as the body, with curl --data-binary @FILE instead of -F";
   }
   return problem_for_status(415, detail);
-}
-
-std::optional<Problem> refuse_contract(const httplib::Request& request,
-                                       const VerifiedContract& ours) {
-  if (!request.has_header("Beralih-Contract")) return std::nullopt;
-  const std::string theirs = request.get_header_value("Beralih-Contract");
-  if (theirs == ours.preprocessing_hash) return std::nullopt;
-  Problem problem = problem_for(
-      {ErrorCode::kContractMismatch,
-       "The Beralih-Contract header names another preprocessing than this server's; compare "
-       "server_preprocessing with your own text to find the first field that differs"});
-  // clang-format off
-  problem.extensions = {
-      {"server_preprocessing_hash", ours.preprocessing_hash},
-      {"client_preprocessing_hash", theirs.substr(0, 128)},
-      {"server_preprocessing",      ours.preprocessing_text},
-  };
-  // clang-format on
-  return problem;
 }
 
 /// A parameter that is misspelt would otherwise be ignored without a word.
@@ -94,15 +66,7 @@ void handle_classify(const Exchange& exchange) {
   }
 
   const Body body = read_body(exchange, !refusal);
-  if (!refusal && body.too_large) {
-    refusal = problem_for_status(413, "The body is larger than this server's limit of " +
-                                          std::to_string(exchange.options.max_body_bytes) +
-                                          " bytes; send a smaller image");
-  } else if (!refusal && body.broken) {
-    refusal = problem_for_status(400, "The body ended early or is not framed as its headers say");
-  } else if (!refusal && body.bytes.empty()) {
-    refusal = problem_for_status(400, "The body is empty; send the image's bytes as the body");
-  }
+  if (!refusal) refusal = refuse_body(exchange, body, "the image's bytes");
   if (refusal) return exchange.fail(*refusal);
 
   const auto* data = reinterpret_cast<const uint8_t*>(body.bytes.data());
@@ -110,7 +74,7 @@ void handle_classify(const Exchange& exchange) {
   if (!answer) return exchange.fail(problem_for(answer.error()));
   exchange.response.status = 200;
   exchange.response.set_header("Cache-Control", "no-store");
-  exchange.response.set_header("Server-Timing", server_timing(answer->timings));
+  exchange.report_timings(answer->timings);
   exchange.response.set_content(classification_json(*answer, *classifier, current_request_id()),
                                 kJson);
 }

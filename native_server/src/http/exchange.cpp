@@ -4,7 +4,9 @@
 #include <cstdlib>
 #include <utility>
 
+#include "http/path_pattern.h"
 #include "http/routes.h"
+#include "http/wire.h"
 
 namespace beralih {
 namespace {
@@ -27,6 +29,25 @@ void Exchange::fail_not_ready() const {
   const std::string start =
       request.path.starts_with("/v2") ? "not ready: " : "The server is not ready: ";
   fail(problem_for_status(503, start + state.reason()));
+}
+
+void Exchange::report_timings(const StageTimings& timings) const {
+  response.set_header("Server-Timing", server_timing(timings));
+  for_each_stage(timings, [this](std::string_view stage, double milliseconds) {
+    options.metrics->observe_stage(stage, milliseconds);
+  });
+}
+
+std::string_view Exchange::path_argument(std::string_view name) const {
+  const std::string wanted = "{" + std::string(name) + "}";
+  std::string_view pattern = route;
+  std::string_view path = request.path;
+  while (!pattern.empty()) {
+    const std::string_view want = next_segment(pattern);
+    const std::string_view have = next_segment(path);
+    if (want == wanted) return have;
+  }
+  return {};
 }
 
 void Exchange::fail_and_close(const Problem& problem) const {

@@ -7,12 +7,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "http/negotiation.h"
 #include "http/origin.h"
 #include "http/problem.h"
 #include "http/serving_state.h"
 #include "http/static_site.h"
+#include "telemetry/server_metrics.h"
 
 namespace beralih {
 
@@ -20,6 +22,7 @@ struct RouteOptions {
   size_t max_body_bytes = 0;
   std::shared_ptr<const StaticSite> site;
   OriginLists origins;
+  ServerMetrics* metrics = nullptr;  ///< never null; outlives the server
 };
 
 inline constexpr const char* kJson = "application/json";
@@ -27,6 +30,7 @@ inline constexpr const char* kJson = "application/json";
 struct Exchange {
   const ServingState& state;
   const RouteOptions& options;
+  std::string_view route;  ///< the pattern in the table that the path fits; empty: none
   const httplib::Request& request;
   httplib::Response& response;
   const httplib::ContentReader* reader;  ///< nullptr for methods without a body
@@ -34,6 +38,10 @@ struct Exchange {
 
   void fail(const Problem& problem) const;
   void fail_not_ready() const;
+  /// What the request took: as the Server-Timing header, and for the metrics.
+  void report_timings(const StageTimings& timings) const;
+  /// What stands in the path where the route has "{name}"; empty if it has none of that name.
+  std::string_view path_argument(std::string_view name) const;
   /// Ends the connection behind the answer.
   void fail_and_close(const Problem& problem) const;
 };

@@ -11,6 +11,14 @@ void handle_artifacts(const Exchange& exchange);
 void handle_live(const Exchange& exchange);
 void handle_ready(const Exchange& exchange);
 
+// The Open Inference Protocol's.
+void handle_server_metadata(const Exchange& exchange);
+void handle_model_metadata(const Exchange& exchange);
+void handle_model_ready(const Exchange& exchange);
+void handle_infer(const Exchange& exchange);
+
+void handle_metrics(const Exchange& exchange);
+
 /// /bundle/PATH: what the page needs of the bundle.
 void handle_bundle(const Exchange& exchange);
 

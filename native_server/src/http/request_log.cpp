@@ -5,7 +5,6 @@
 
 #include "http/response_headers.h"
 #include "http/wire.h"
-#include "telemetry/access_log.h"
 
 namespace beralih {
 namespace {
@@ -14,7 +13,9 @@ using Clock = std::chrono::steady_clock;
 
 struct RequestContext {
   std::string id;
+  std::string trace_id;
   std::string problem;  ///< the code of the one that was answered
+  std::string_view route = "none";
   Clock::time_point start;
 };
 
@@ -22,7 +23,7 @@ thread_local RequestContext context;
 
 /// A request whose first line could not be read never reaches the routing hook.
 RequestContext& ensure_context() {
-  if (context.id.empty()) context = {make_request_id(), {}, Clock::now()};
+  if (context.id.empty()) context = {make_request_id(), {}, {}, "none", Clock::now()};
   return context;
 }
 
@@ -34,9 +35,8 @@ size_t response_bytes(const httplib::Request& request, const httplib::Response& 
   return std::strtoull(response.get_header_value("Content-Length").c_str(), nullptr, 10);
 }
 
-void log_request(const httplib::Request& request, const httplib::Response& response) {
-  const double milliseconds =
-      std::chrono::duration<double, std::milli>(Clock::now() - context.start).count();
+void log_request(const httplib::Request& request, const httplib::Response& response,
+                 double milliseconds, LogFormat format) {
   const std::string length = request.get_header_value("Content-Length");
   AccessRecord record;
   record.time = std::chrono::system_clock::now();
@@ -48,8 +48,17 @@ void log_request(const httplib::Request& request, const httplib::Response& respo
       length.empty() ? request.body.size() : std::strtoull(length.c_str(), nullptr, 10);
   record.response_bytes = response_bytes(request, response);
   record.request_id = context.id;
+  record.trace_id = context.trace_id;
   record.problem = context.problem;
-  write_log_line(format_access(record));
+  write_log_line(format_access(record, format));
+}
+
+bool is_shed(int status) { return status == 429 || status == 503 || status == 504; }
+
+void count_request(ServerMetrics& metrics, const httplib::Request& request,
+                   const httplib::Response& response, double milliseconds) {
+  metrics.count_request(context.route, request.method, response.status, milliseconds / 1000);
+  if (is_shed(response.status)) metrics.count_shed(context.problem);
 }
 
 }  // namespace
@@ -58,22 +67,30 @@ const std::string& current_request_id() { return ensure_context().id; }
 
 void note_problem(const std::string& code) { ensure_context().problem = code; }
 
-void add_request_hooks(httplib::Server& server, bool log_requests, const OriginLists& origins) {
-  server.set_pre_routing_handler([](const httplib::Request& request, httplib::Response&) {
-    context = {accept_request_id(request.get_header_value("X-Request-ID")), {}, Clock::now()};
+void note_route(std::string_view pattern) { ensure_context().route = pattern; }
+
+void add_request_hooks(httplib::Server& server, const RequestHookOptions& options) {
+  server.set_pre_routing_handler([](const httplib::Request& request, httplib::Response& response) {
+    context = {
+        accept_request_id(request.get_header_value("X-Request-ID")), {}, {}, "none", Clock::now()};
+    const std::string parent = request.get_header_value("traceparent");
+    context.trace_id = trace_id_of(parent);
+    if (!context.trace_id.empty()) response.set_header("traceparent", parent);
     return httplib::Server::HandlerResponse::Unhandled;
   });
   server.set_post_routing_handler(
-      [origins, policy = content_security_policy(origins)](const httplib::Request& request,
-                                                           httplib::Response& response) {
+      [origins = options.origins, policy = content_security_policy(options.origins)](
+          const httplib::Request& request, httplib::Response& response) {
         add_response_headers(request, response, origins, policy);
       });
-  server.set_logger(
-      [log_requests](const httplib::Request& request, const httplib::Response& response) {
-        ensure_context();
-        if (log_requests) log_request(request, response);
-        context = {};
-      });
+  server.set_logger([options](const httplib::Request& request, const httplib::Response& response) {
+    ensure_context();
+    const double milliseconds =
+        std::chrono::duration<double, std::milli>(Clock::now() - context.start).count();
+    count_request(*options.metrics, request, response, milliseconds);
+    if (options.log_requests) log_request(request, response, milliseconds, options.log_format);
+    context = {};
+  });
 }
 
 }  // namespace beralih

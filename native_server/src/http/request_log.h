@@ -4,16 +4,29 @@
 #include <httplib.h>
 
 #include <string>
+#include <string_view>
 
 #include "http/origin.h"
+#include "telemetry/access_log.h"
+#include "telemetry/server_metrics.h"
 
 namespace beralih {
 
+struct RequestHookOptions {
+  bool log_requests = true;
+  LogFormat log_format = LogFormat::kText;
+  OriginLists origins;
+  ServerMetrics* metrics = nullptr;  ///< must outlive the server
+};
+
 /// Installs the hooks. httplib handles a request from its header to its answer on one thread.
-void add_request_hooks(httplib::Server& server, bool log_requests, const OriginLists& origins);
+void add_request_hooks(httplib::Server& server, const RequestHookOptions& options);
 
 /// The id of the request that this thread handles.
 const std::string& current_request_id();
+
+/// Names the route of this thread's request, for the metrics. Static storage.
+void note_route(std::string_view pattern);
 
 /// Names the problem that this thread's request was answered with, for its line in the log.
 void note_problem(const std::string& code);

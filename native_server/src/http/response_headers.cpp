@@ -26,11 +26,11 @@ constexpr Header kPage[] = {
 
 constexpr Header kPreflight[] = {
     {"Access-Control-Allow-Methods", "GET, HEAD, POST"},
-    {"Access-Control-Allow-Headers", "Content-Type, Beralih-Contract, X-Request-ID, X-Beralih-Run"},
+    {"Access-Control-Allow-Headers", "Content-Type, Beralih-Contract, X-Request-ID, X-Beralih-Run, Inference-Header-Content-Length"},
     {"Access-Control-Max-Age",       "7200"},
 };
 
-constexpr const char* kExposed = "Server-Timing, Beralih-Contract, X-Request-ID, Retry-After";
+constexpr const char* kExposed = "Server-Timing, Beralih-Contract, X-Request-ID, Retry-After, Inference-Header-Content-Length";
 // clang-format on
 
 void set_default_header(httplib::Response& response, const char* name, const std::string& value) {
@@ -40,7 +40,7 @@ void set_default_header(httplib::Response& response, const char* name, const std
 }  // namespace
 
 bool is_api(const std::string& path) {
-  return path.starts_with("/api/") || path.starts_with("/v2/");
+  return path.starts_with("/api/") || path.starts_with("/v2/") || path == "/v2";
 }
 
 bool answer_preflight(const httplib::Request& request, httplib::Response& response,

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "http/handlers.h"
+#include "http/path_pattern.h"
 #include "http/request_log.h"
 #include "http/response_headers.h"
 
@@ -11,28 +12,31 @@ namespace {
 
 struct Route {
   std::string_view method;  ///< GET answers HEAD as well
-  std::string_view path;    ///< with a final "*": everything that begins so
+  std::string_view path;    ///< see path_pattern.h
   void (*handler)(const Exchange&);
 };
 
 // What is not in the table is asked of the page's files.
 // clang-format off
 constexpr Route kRoutes[] = {
-    {"POST", "/api/classify",    handle_classify},
-    {"GET",  "/api/contract",    handle_contract},
-    {"GET",  "/api/artifacts",   handle_artifacts},
-    {"GET",  "/bundle/*",        handle_bundle},
-    {"GET",  "/v2/health/live",  handle_live},
-    {"GET",  "/v2/health/ready", handle_ready},
+    {"POST", "/api/classify",                               handle_classify},
+    {"GET",  "/api/contract",                               handle_contract},
+    {"GET",  "/api/artifacts",                              handle_artifacts},
+    {"GET",  "/metrics",                                    handle_metrics},
+    {"GET",  "/bundle/*",                                   handle_bundle},
+    {"GET",  "/v2",                                         handle_server_metadata},
+    {"GET",  "/v2/health/live",                             handle_live},
+    {"GET",  "/v2/health/ready",                            handle_ready},
+    {"GET",  "/v2/models/{model}",                          handle_model_metadata},
+    {"GET",  "/v2/models/{model}/ready",                    handle_model_ready},
+    {"POST", "/v2/models/{model}/infer",                    handle_infer},
+    {"GET",  "/v2/models/{model}/versions/{version}",       handle_model_metadata},
+    {"GET",  "/v2/models/{model}/versions/{version}/ready", handle_model_ready},
+    {"POST", "/v2/models/{model}/versions/{version}/infer", handle_infer},
 };
 // clang-format on
 
-bool is_at(const Route& route, std::string_view path) {
-  if (!route.path.ends_with('*')) return route.path == path;
-  return path.starts_with(route.path.substr(0, route.path.size() - 1));
-}
-
-void dispatch(const Exchange& exchange) {
+void dispatch(Exchange exchange) {
   const httplib::Request& request = exchange.request;
   if (answer_preflight(request, exchange.response, exchange.options.origins)) return;
   if (const auto refusal = refuse_length(exchange)) return exchange.fail_and_close(*refusal);
@@ -40,14 +44,16 @@ void dispatch(const Exchange& exchange) {
       request.method == "HEAD" ? "GET" : std::string_view(request.method);
   std::string allowed;
   for (const Route& route : kRoutes) {
-    if (!is_at(route, request.path)) continue;
+    if (!fits_pattern(request.path, route.path)) continue;
+    exchange.route = route.path;
+    note_route(route.path);
     if (route.method == method) return route.handler(exchange);
     allowed += (allowed.empty() ? "" : ", ") + std::string(route.method) +
                (route.method == "GET" ? ", HEAD" : "");
   }
   if (allowed.empty()) {
-    if (!handle_page(exchange)) handle_unknown(exchange);
-    return;
+    if (handle_page(exchange)) return note_route("page");
+    return handle_unknown(exchange);
   }
   read_body(exchange, /*keep=*/false);
   exchange.response.set_header("Allow", allowed);
@@ -82,12 +88,12 @@ void answer_problem(const httplib::Request& request, httplib::Response& response
 void add_routes(httplib::Server& server, const ServingState& state, const RouteOptions& options) {
   const auto without_body = [&state, options](const httplib::Request& request,
                                               httplib::Response& response) {
-    dispatch({state, options, request, response, nullptr, take_ranges(request)});
+    dispatch({state, options, {}, request, response, nullptr, take_ranges(request)});
   };
   const auto with_body = [&state, options](const httplib::Request& request,
                                            httplib::Response& response,
                                            const httplib::ContentReader& reader) {
-    dispatch({state, options, request, response, &reader, take_ranges(request)});
+    dispatch({state, options, {}, request, response, &reader, take_ranges(request)});
   };
   // Every path comes here: httplib's own body reading has no limit for chunked bodies and a limit
   // of 8 KB for what curl calls a form, so handlers read bodies themselves.

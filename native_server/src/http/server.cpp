@@ -48,6 +48,7 @@ std::string describe_bind_error(const HttpOptions& options, int code) {
 
 struct HttpServer::Impl {
   HttpOptions options;
+  ServerMetrics metrics;
   httplib::Server server;
   std::thread thread;
 };
@@ -73,10 +74,11 @@ HttpServer::HttpServer(HttpOptions options, const ServingState& state)
     ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
   });
 
-  add_request_hooks(server, chosen.log_requests, chosen.origins);
-  add_routes(
-      server, state,
-      {chosen.max_body_bytes, chosen.site ? chosen.site : StaticSite::embedded(), chosen.origins});
+  add_request_hooks(server,
+                    {chosen.log_requests, chosen.log_format, chosen.origins, &impl_->metrics});
+  add_routes(server, state,
+             {chosen.max_body_bytes, chosen.site ? chosen.site : StaticSite::embedded(),
+              chosen.origins, &impl_->metrics});
   // It also runs on our own 4xx and 5xx answers: those have their body already.
   server.set_error_handler([](const httplib::Request& request, httplib::Response& response) {
     if (response.body.empty() && !response.content_provider_) {

@@ -9,6 +9,7 @@
 #include "http/origin.h"
 #include "http/serving_state.h"
 #include "http/static_site.h"
+#include "telemetry/access_log.h"
 
 namespace beralih {
 
@@ -20,6 +21,7 @@ struct HttpOptions {
   std::shared_ptr<const StaticSite> site;  ///< nullptr: the page that is compiled in
   OriginLists origins;
   bool log_requests = true;
+  LogFormat log_format = LogFormat::kText;
 };
 
 class HttpServer {

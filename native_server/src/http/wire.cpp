@@ -91,6 +91,31 @@ std::string server_timing(const StageTimings& timings) {
   return out;
 }
 
+void for_each_stage(const StageTimings& timings,
+                    const std::function<void(std::string_view, double)>& visit) {
+  for (const Stage& stage : kStages) {
+    if (stage.value != &StageTimings::total_ms) visit(stage.name, timings.*stage.value);
+  }
+}
+
+std::string trace_id_of(std::string_view traceparent) {
+  // version "-" trace-id "-" parent-id "-" flags, lower case hexadecimal; no id is all zeros.
+  constexpr std::string_view kForm = "xx-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-xxxxxxxxxxxxxxxx-xx";
+  const auto fits = [](char c, char form) {
+    return form == '-' ? c == '-' : (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+  };
+  if (traceparent.size() != kForm.size() || traceparent.starts_with("ff") ||
+      !std::equal(traceparent.begin(), traceparent.end(), kForm.begin(), fits)) {
+    return {};
+  }
+  const std::string_view trace = traceparent.substr(3, 32);
+  const std::string_view parent = traceparent.substr(36, 16);
+  const auto is_zero = [](std::string_view id) {
+    return id.find_first_not_of('0') == std::string_view::npos;
+  };
+  return is_zero(trace) || is_zero(parent) ? std::string() : std::string(trace);
+}
+
 Result<size_t> parse_top_k(std::string_view text, size_t classes) {
   size_t k = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), k);

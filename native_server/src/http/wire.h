@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,13 @@ std::string server_timing(const StageTimings& timings);
 
 /// `?k=`: a whole number from 1 to `classes`. Errors: kInvalidArgument.
 Result<size_t> parse_top_k(std::string_view text, size_t classes);
+
+/// Calls `visit(name, milliseconds)` for every stage but the total.
+void for_each_stage(const StageTimings& timings,
+                    const std::function<void(std::string_view, double)>& visit);
+
+/// The trace id of a W3C traceparent header; empty if the header is none.
+std::string trace_id_of(std::string_view traceparent);
 
 /// 32 hexadecimal digits of randomness.
 std::string make_request_id();

@@ -29,16 +29,32 @@ std::string escape(std::string_view text) {
   return out.empty() ? "-" : out;
 }
 
+/// What escape() returns needs no further quoting.
+std::string format_json(const AccessRecord& record) {
+  std::array<char, 160> numbers{};
+  std::snprintf(numbers.data(), numbers.size(),
+                R"(,"status":%d,"ms":%.2f,"bytes_in":%zu,"bytes_out":%zu)", record.status,
+                record.milliseconds, record.request_bytes, record.response_bytes);
+  std::string line = R"({"ts":")" + rfc3339(record.time) + R"(","method":")" +
+                     escape(record.method) + R"(","path":")" + escape(record.path) + '"' +
+                     numbers.data() + R"(,"id":")" + escape(record.request_id) + '"';
+  if (!record.trace_id.empty()) line += R"(,"trace":")" + escape(record.trace_id) + '"';
+  if (!record.problem.empty()) line += R"(,"problem":")" + escape(record.problem) + '"';
+  return line + "}\n";
+}
+
 }  // namespace
 
-std::string format_access(const AccessRecord& record) {
+std::string format_access(const AccessRecord& record, LogFormat format) {
+  if (format == LogFormat::kJsonLines) return format_json(record);
   std::array<char, 160> numbers{};
   std::snprintf(numbers.data(), numbers.size(), " status=%d ms=%.2f bytes_in=%zu bytes_out=%zu",
                 record.status, record.milliseconds, record.request_bytes, record.response_bytes);
   const std::string problem = record.problem.empty() ? "" : " problem=" + escape(record.problem);
+  const std::string trace = record.trace_id.empty() ? "" : " trace=" + escape(record.trace_id);
   return "ts=" + rfc3339(record.time) + " method=" + escape(record.method) +
          " path=" + escape(record.path) + numbers.data() + " id=" + escape(record.request_id) +
-         problem + "\n";
+         trace + problem + "\n";
 }
 
 void write_log_line(std::string_view line) {

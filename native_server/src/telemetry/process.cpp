@@ -1,8 +1,11 @@
 #include "telemetry/process.h"
 
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string_view>
@@ -44,6 +47,29 @@ ProcessMemory process_memory() {
     }
   }
   return memory;
+}
+
+ProcessUsage process_usage() {
+  ProcessUsage usage;
+  rusage used{};
+  ::getrusage(RUSAGE_SELF, &used);
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+  };
+  usage.cpu_seconds = seconds(used.ru_utime) + seconds(used.ru_stime);
+  int64_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  usage.virtual_bytes = pages * ::sysconf(_SC_PAGESIZE);
+  std::error_code ignored;
+  for (auto entry = std::filesystem::directory_iterator("/proc/self/fd", ignored);
+       entry != std::filesystem::directory_iterator(); entry.increment(ignored)) {
+    ++usage.open_fds;
+  }
+  --usage.open_fds;  // the one that listed them
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  usage.max_fds = static_cast<int64_t>(limit.rlim_cur);
+  return usage;
 }
 
 std::string rfc3339(std::chrono::system_clock::time_point time) {

@@ -22,6 +22,15 @@ struct ProcessMemory {
 /// From /proc/self/status; zeros where the kernel does not tell.
 ProcessMemory process_memory();
 
+struct ProcessUsage {
+  double cpu_seconds = 0;  ///< user and system
+  int64_t virtual_bytes = 0;
+  int64_t open_fds = 0;
+  int64_t max_fds = 0;
+};
+
+ProcessUsage process_usage();
+
 /// RFC 3339 in UTC with milliseconds.
 std::string rfc3339(std::chrono::system_clock::time_point time);
 

@@ -38,6 +38,10 @@ export const failures: Pick<Content, 'pageFailures' | 'serverFailures'> = {
       title: 'The download is not what the contract says.',
       text: (f) => `${f.file}: SHA-256 ${f.theirs}, but the contract names ${f.ours}. The file was thrown away and not used; press again to download anew.`,
     },
+    download_too_long: {
+      title: 'The download is longer than the contract says.',
+      text: (f) => `${f.file} has ${f.expected} bytes by the contract, but more arrived. They were thrown away; check the bundle, then press again.`,
+    },
     session_failed: {
       title: 'The model could not be loaded in the page.',
       text: (f) => `ONNX Runtime Web refused it: ${f.detail}. Close other tabs if memory is short, then press again.`,
@@ -51,9 +55,13 @@ export const failures: Pick<Content, 'pageFailures' | 'serverFailures'> = {
       title: 'HEIC images are not supported.',
       text: (f) => `${f.file} is in HEIC/HEIF format. Save it as JPEG or PNG, then choose it again.`,
     },
+    webp_image: {
+      title: 'The page cannot read WebP yet.',
+      text: (f) => `${f.file} is a WebP image, which only the server can read. Save it as JPEG or PNG, then choose it again.`,
+    },
     unsupported_format: {
       title: 'This file is not an image that can be read.',
-      text: (f) => `${f.file} is neither JPEG nor PNG by its content, whatever its name. Choose a JPEG or PNG image.`,
+      text: (f) => `By its content, ${f.file} is not a JPEG, PNG, GIF or BMP image, whatever its name. Choose one of these.`,
     },
     corrupt_image: {
       title: 'This image is damaged.',
@@ -61,7 +69,7 @@ export const failures: Pick<Content, 'pageFailures' | 'serverFailures'> = {
     },
     image_too_large: {
       title: 'This image is too large.',
-      text: (f) => `${f.file} has more pixels than the core’s limit. Make it smaller, then choose it again.`,
+      text: (f) => `${f.file} has more pixels than the core decodes, 89 million. Make it smaller, then choose it again.`,
     },
     out_of_memory: {
       title: 'There is not enough memory.',

@@ -38,6 +38,10 @@ export const failures: Pick<Content, 'pageFailures' | 'serverFailures'> = {
       title: 'Unduhan tidak sama dengan kontrak.',
       text: (f) => `${f.file}: SHA-256 ${f.theirs}, sedangkan kontrak menyebut ${f.ours}. Berkas itu dibuang dan tidak dipakai; tekan lagi untuk mengunduh ulang.`,
     },
+    download_too_long: {
+      title: 'Unduhan lebih panjang daripada kata kontrak.',
+      text: (f) => `${f.file} menurut kontrak berisi ${f.expected} bita, tetapi yang datang lebih. Semuanya dibuang; periksa bundelnya, lalu tekan lagi.`,
+    },
     session_failed: {
       title: 'Model tidak dapat dimuat di halaman.',
       text: (f) => `ONNX Runtime Web menolaknya: ${f.detail}. Tutup tab lain bila memori kurang, lalu tekan lagi.`,
@@ -51,9 +55,13 @@ export const failures: Pick<Content, 'pageFailures' | 'serverFailures'> = {
       title: 'Gambar HEIC belum didukung.',
       text: (f) => `${f.file} berformat HEIC/HEIF. Simpan sebagai JPEG atau PNG, lalu pilih lagi.`,
     },
+    webp_image: {
+      title: 'Halaman belum dapat membaca WebP.',
+      text: (f) => `${f.file} adalah gambar WebP, yang hanya dapat dibaca server. Simpan sebagai JPEG atau PNG, lalu pilih lagi.`,
+    },
     unsupported_format: {
       title: 'Berkas ini bukan gambar yang dapat dibaca.',
-      text: (f) => `${f.file} bukan JPEG atau PNG menurut isinya, apa pun namanya. Pilih gambar JPEG atau PNG.`,
+      text: (f) => `Menurut isinya, ${f.file} bukan gambar JPEG, PNG, GIF, atau BMP, apa pun namanya. Pilih salah satunya.`,
     },
     corrupt_image: {
       title: 'Gambar ini rusak.',
@@ -61,7 +69,7 @@ export const failures: Pick<Content, 'pageFailures' | 'serverFailures'> = {
     },
     image_too_large: {
       title: 'Gambar ini terlalu besar.',
-      text: (f) => `${f.file} memiliki lebih banyak piksel daripada batas inti. Perkecil gambarnya, lalu pilih lagi.`,
+      text: (f) => `${f.file} memiliki lebih banyak piksel daripada batas inti, yaitu 89 juta. Perkecil gambarnya, lalu pilih lagi.`,
     },
     out_of_memory: {
       title: 'Memori tidak cukup.',

@@ -49,10 +49,11 @@ describe('input', () => {
     return head
   }
   test.each([
-    ['a text file named .jpg', 'notes.jpg', Buffer.from('this is no image\n'.repeat(100)), 'unsupported_format', 'notes.jpg is neither'],
+    ['a text file named .jpg', 'notes.jpg', Buffer.from('this is no image\n'.repeat(100)), 'unsupported_format', 'notes.jpg is not a JPEG'],
     ['a truncated JPEG', 'cut.jpg', dog.subarray(0, 20_000), 'corrupt_image', 'cut.jpg ends early'],
     ['an empty file', 'empty.png', Buffer.alloc(0), 'empty_file', 'empty.png holds 0 bytes'],
-    ['HEIC', 'IMG_1.HEIC', Buffer.from('\0\0\0\x18ftypheic\0\0\0\0mif1heic', 'latin1'), 'heic_image', 'Save it as JPEG or PNG'],
+    ['HEIC', 'IMG_1.HEIC', Buffer.from('\0\0\0\x18ftypheic\0\0\0\0mif1heic', 'latin1'), 'heic_image', 'is in HEIC/HEIF format'],
+    ['WebP', 'photo.webp', Buffer.from('RIFF\x24\0\0\0WEBPVP8 ', 'latin1'), 'webp_image', 'only the server can read'],
   ])('%s is worded', async (_, name, bytes, code, words) => {
     await choose(page, name, bytes)
     expect(await run(page)).toBe(code)
@@ -69,8 +70,10 @@ describe('input', () => {
     expect(await run(page)).toBe('image_too_large')
   })
 
-  test('after all that the page goes on', async () => {
+  test('after all that the page goes on, and shows the picture again', async () => {
+    expect(await page.locator('.chosen .shot').innerText()).toBe('no preview')
     await choose(page, 'dog2.jpg', dog)
+    await page.locator('.chosen img').waitFor()
     expect(await run(page)).toBe('done')
     expect((await topFive(page))[0]?.[0]).toBe('German shepherd')
   })

@@ -45,7 +45,16 @@ describe('the flow with a server', () => {
     expect(await tensorOf(page, 'server')).toBe(golden('dog2.jpg').tensor_sha256)
     expect(await page.locator('[data-evidence=reproducibility]').innerText()).toContain('64 dari 64 digit sama')
 
+    const record = (await (await fetch(new URL('api/artifacts', site.url))).json()) as { server: { pid: number }; load: Record<string, number> }
+    const rows = await page.locator('.side tbody tr:not(.grp)').allInnerTexts()
+    const shown = (name: string) => rows.find((row) => row.startsWith(name))?.split('\t')[2]
+    const oneDigit = (ms = NaN) => new Intl.NumberFormat('id', { minimumFractionDigits: 1, maximumFractionDigits: 1 }).format(ms)
+    expect(shown('Muat, ms')).toBe(oneDigit((record.load.program ?? NaN) + (record.load.attach ?? NaN)))
+    expect(shown('Pemanasan, ms')).toBe(oneDigit(record.load.warm_up))
+    expect(shown('Siap setelah, ms')).toBe(oneDigit(record.load.total))
+
     const lines = await terminal(page)
+    expect(lines).toContain(`by process ${record.server.pid}`)
     const model = contract.files.find(({ role }) => role === 'edge_model')
     for (const part of ['preflight: ', 'GET /api/contract', '= server', `sha256 ${model?.sha256.slice(0, 8)} ok, downloaded, kept`, 'session created', 'POST ', '200 in ', 'forward ']) {
       expect(lines).toContain(part)

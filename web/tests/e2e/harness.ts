@@ -11,7 +11,7 @@ import { expect } from 'vitest'
 export const web = fileURLToPath(new URL('../..', import.meta.url))
 export const repository = join(web, '..')
 export const bundle = process.env.BERALIH_BUNDLE ?? join(repository, 'models/bundles/resnet34')
-const beralih = process.env.BERALIH_BINARY ?? join(repository, 'build/release/native_server/beralih')
+export const beralih = process.env.BERALIH_BINARY ?? join(repository, 'build/release/native_server/beralih')
 const chromiumPath = process.env.BERALIH_CHROMIUM ?? '/usr/bin/chromium'
 const flags = '--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'
 
@@ -67,7 +67,7 @@ export async function startSite({ native = true } = {}): Promise<Site> {
   }
 }
 
-export const launch = (): Promise<Browser> => chromium.launch({ executablePath: chromiumPath, args: flags.split(' ') })
+export const launch = (extra: string[] = []): Promise<Browser> => chromium.launch({ executablePath: chromiumPath, args: [...flags.split(' '), ...extra] })
 
 /** A visit of somebody new: nothing kept, the given language of the browser's own. */
 export async function visit(browser: Browser, url: string, options: Parameters<Browser['newContext']>[0] = {}): Promise<Page> {

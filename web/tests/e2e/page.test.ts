@@ -113,6 +113,12 @@ describe('the page on a static host', () => {
     await page.context().close()
   })
 
+  test('the core takes at most 150 KB on the way', () => {
+    const [core, ...others] = readdirSync(join(web, 'dist/assets')).filter((name) => /^beralih_core-[\w-]+\.wasm\.br$/.test(name))
+    expect([core, others]).toEqual([expect.any(String), []])
+    expect(readFileSync(join(web, 'dist/assets', core ?? '')).length).toBeLessThanOrEqual(150 * 1024)
+  })
+
   test('asks nothing of any other host', () => {
     for (const name of readdirSync(join(web, 'dist'), { recursive: true, encoding: 'utf8' })) {
       if (!/\.(html|css)$/.test(name)) continue

@@ -32,7 +32,7 @@ describe('artifacts', () => {
   test.each([
     ['altered', new Uint8Array([1, 2, 3, 4, 6]), 'download_altered'],
     ['cut', new Uint8Array([1, 2, 3]), 'download_cut'],
-    ['too long', new Uint8Array([1, 2, 3, 4, 5, 6]), 'download_altered'],
+    ['too long', new Uint8Array([1, 2, 3, 4, 5, 6]), 'download_too_long'],
   ])('%s are refused and not kept', async (_, bytes, code) => {
     vi.stubGlobal('fetch', served(bytes))
     await expect(get()).rejects.toMatchObject({ code })

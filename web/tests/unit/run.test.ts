@@ -1,13 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import { loadContent } from '../../content'
 import { parseAnswer } from '../../src/lib/api/answer'
+import { parseLoadRecord } from '../../src/lib/api/load-record'
 import type { FlowEvent } from '../../src/lib/lesson/events'
-import { clock, compareTensors, equalDigits, pageStages, serverStages, topFive, totalOf } from '../../src/lib/lesson/figures'
+import { clock, compareTensors, equalDigits, pageStages, serverLoadMs, serverStages, topFive, totalOf } from '../../src/lib/lesson/figures'
 import { formatFor } from '../../src/lib/lesson/format'
 import { noticeFor } from '../../src/lib/lesson/messages'
 import { advance, startedRun } from '../../src/lib/lesson/run'
 import { appendLine, groupedBytes, lineFor } from '../../src/lib/lesson/terminal'
-import { answer } from './example'
+import { answer, loadRecord } from './example'
 
 const hash = (digit: string) => digit.repeat(64)
 const preprocessed: FlowEvent = {
@@ -89,6 +90,15 @@ describe('run', () => {
     expect(totalOf(serverStages(run) ?? {})).toBe(49.5)
     expect(topFive(run)).toEqual([{ label: 'German shepherd', page: 0.97, server: 0.98 }])
     expect(compareTensors(run)).toMatchObject({ equal: true, equalDigits: 64 })
+  })
+  test('the server’s load times are those of its record', () => {
+    const loaded: FlowEvent = { at: 700, kind: 'server-loaded', record: parseLoadRecord(JSON.stringify(loadRecord)) }
+    expect(serverLoadMs(runOf(loaded))).toBe(221.5)
+    expect(lineFor(loaded)).toMatchObject({
+      who: 'server',
+      text: 'loaded once, at 2026-03-01T08:00:00Z, by process 4711: 521.5 ms, ready after 650.0 ms (libtorch 1.13.1, cpu fp32, threads 2)',
+    })
+    expect(serverLoadMs(run)).toBeNull()
   })
   test('a tensor that differs is told by its digits', () => {
     const other = runOf({ ...preprocessed, tensorSha256: `b${answer.tensor.sha256.slice(1)}` }, answered)

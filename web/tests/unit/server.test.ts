@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest'
 import { serverAddress } from '../../src/lib/api/address'
 import { parseAnswer } from '../../src/lib/api/answer'
 import { summarizeContract } from '../../src/lib/api/contract'
+import { parseLoadRecord } from '../../src/lib/api/load-record'
 import { failureFor, retrySeconds, serverPreprocessing } from '../../src/lib/api/problem'
-import { answer, hash } from './example'
-
+import { answer, hash, loadRecord } from './example'
 
 describe('answer', () => {
   test('is read', () => {
@@ -20,6 +20,20 @@ describe('answer', () => {
     ['tensor.sha256 is not a SHA-256', JSON.stringify({ ...answer, tensor: { sha256: 'abc' } })],
     ['timings_ms.queue is not a number', JSON.stringify({ ...answer, timings_ms: { ...answer.timings_ms, queue: '0' } })],
   ])('is refused: %s', (message, body) => expect(() => parseAnswer(body)).toThrow(message))
+})
+
+describe('load record', () => {
+  test('is read', () => {
+    const read = parseLoadRecord(JSON.stringify(loadRecord))
+    expect(read.ms).toEqual({ hashes: 300, program: 20, attach: 1.5, warmUp: 200, golden: 70, ready: 650 })
+    expect(read.files.map(({ parameters }) => parameters)).toEqual([null, 21_797_672])
+  })
+  test.each([
+    ['not JSON', 'loading'],
+    ['load.attach is not a number', JSON.stringify({ ...loadRecord, load: { ...loadRecord.load, attach: null } })],
+    ['server.started_at is not a time', JSON.stringify({ ...loadRecord, server: { ...loadRecord.server, started_at: 'today' } })],
+    ['artifacts is missing', JSON.stringify({ ...loadRecord, artifacts: {} })],
+  ])('is refused: %s', (message, body) => expect(() => parseLoadRecord(body)).toThrow(message))
 })
 
 describe('refusals', () => {

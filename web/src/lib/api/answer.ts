@@ -1,4 +1,5 @@
-// The answer of POST /api/classify. It comes from another program: checked before it is shown.
+// The answer of POST /api/classify.
+import { hash, number, parseRecord, record, text } from './json'
 
 export interface Prediction {
   index: number
@@ -28,29 +29,7 @@ export interface Answer {
   timings: ServerTimings
 }
 
-type Json = Record<string, unknown>
 const stages = ['decode', 'resize', 'normalize', 'queue', 'inference', 'postprocess', 'total'] as const
-
-function record(value: unknown, name: string): Json {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error(`${name} is missing`)
-  return value as Json
-}
-
-function text(value: unknown, name: string): string {
-  if (typeof value !== 'string') throw new Error(`${name} is missing`)
-  return value
-}
-
-function hash(value: unknown, name: string): string {
-  const found = text(value, name)
-  if (!/^[0-9a-f]{64}$/.test(found)) throw new Error(`${name} is not a SHA-256`)
-  return found
-}
-
-function number(value: unknown, name: string): number {
-  if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) throw new Error(`${name} is not a number`)
-  return value
-}
 
 function prediction(value: unknown, position: number): Prediction {
   const name = `predictions[${position}]`
@@ -62,13 +41,7 @@ function prediction(value: unknown, position: number): Prediction {
 
 /** Throws an Error that says what is wrong with it. */
 export function parseAnswer(body: string): Answer {
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(body)
-  } catch {
-    throw new Error('not JSON')
-  }
-  const json = record(parsed, 'the answer')
+  const json = parseRecord(body, 'the answer')
   const model = record(json.model, 'model')
   const timings = record(json.timings_ms, 'timings_ms')
   if (!Array.isArray(json.predictions) || json.predictions.length === 0) throw new Error('predictions is missing')

@@ -1,6 +1,7 @@
-// The page's two calls to a server. A failure is a value: the page goes on without the server.
+// The page's calls to a server. A failure is a value: the page goes on without the server.
 import type { ServerFailure } from '../lesson/failures'
 import { parseAnswer, type Answer } from './answer'
+import { parseLoadRecord, type LoadRecord } from './load-record'
 import { failureFor, serverPreprocessing } from './problem'
 
 export const classifyTimeoutSeconds = 20
@@ -56,6 +57,22 @@ export function fetchContract(url: URL, stop: AbortSignal): Promise<Outcome<Fetc
     if (/^\s*</.test(text)) return { ok: false, failure: { code: 'absent', facts: { origin, status: response.status } } }
     const announcedHash = /^(?:W\/)?"([0-9a-f]{64})"$/.exec(response.headers.get('ETag') ?? '')?.[1] ?? null
     return { ok: true, value: { text, url: url.href, announcedHash } }
+  })
+}
+
+export function fetchLoadRecord(base: URL, stop: AbortSignal): Promise<Outcome<LoadRecord>> {
+  const { origin } = base
+  return reach(origin, contractTimeoutSeconds, stop, async (signal) => {
+    const response = await fetch(new URL('api/artifacts', base), { signal, cache: 'no-store' })
+    const body = await response.text()
+    if (!response.ok) {
+      return { ok: false, failure: failureFor({ status: response.status, retryAfter: response.headers.get('Retry-After'), body, origin }) }
+    }
+    try {
+      return { ok: true, value: parseLoadRecord(body) }
+    } catch (error) {
+      return { ok: false, failure: { code: 'nonsense', facts: { origin, detail: error instanceof Error ? error.message : String(error) } } }
+    }
   })
 }
 

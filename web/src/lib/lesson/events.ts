@@ -1,6 +1,7 @@
 // Everything that a run tells. What the page shows of a run is computed from these and from nothing else.
 import type { Answer } from '../api/answer'
 import type { ContractSummary } from '../api/contract'
+import type { LoadRecord } from '../api/load-record'
 import type { ArtifactReady, ContractOpened, CoreReady, PagePrediction, Preprocessed, SessionReady } from '../worker/protocol'
 import type { PageFailure, ServerFailure } from './failures'
 
@@ -17,6 +18,8 @@ export type FlowEvent = { /** ms since the press */ at: number } & (
   | { kind: 'artifact-progress'; path: string; bytes: number; received: number }
   | ({ kind: 'artifact-ready'; role: string; path: string; bytes: number } & ArtifactReady)
   | ({ kind: 'session-ready' } & SessionReady)
+  | { kind: 'server-loaded'; record: LoadRecord }
+  | { kind: 'server-load-unknown'; failure: ServerFailure }
   | { kind: 'input-read'; name: string; bytes: number }
   | ({ kind: 'preprocessed'; name: string; inputBytes: number } & Preprocessed)
   | { kind: 'request-sent'; url: string; bytes: number }

@@ -20,6 +20,10 @@ export function serverStages({ server }: Run): Stages | null {
   return { network: Math.max(0, server.wallMs - total), queue, preprocess: decode + resize + normalize, inference, postprocess }
 }
 
+/** From verified files to a model that answers: what each side did once. */
+export const pageLoadMs = ({ session }: Run) => (session ? session.createMs + session.warmUpMs : null)
+export const serverLoadMs = ({ serverLoad }: Run) => (serverLoad ? serverLoad.ms.program + serverLoad.ms.attach + serverLoad.ms.warmUp : null)
+
 export const totalOf = (stages: Stages) => Object.values(stages).reduce((sum, value) => sum + value, 0)
 
 export interface TopRow {

@@ -1,7 +1,7 @@
 // One deployment run, from the press to the two predictions. Loaded at the first press.
 import type { ServerAddress } from '../api/address'
 import { fileOfRole, summarizeContract, type BundleFile, type ContractSummary } from '../api/contract'
-import { classify, fetchContract } from '../api/server'
+import { classify, fetchContract, fetchLoadRecord } from '../api/server'
 import { Pipeline } from '../worker/client'
 import type { ContractOpened } from '../worker/protocol'
 import type { Emit, FlowEvent, Step } from './events'
@@ -172,6 +172,14 @@ async function askServer(run: Situation, contract: OpenedContract, bytes: Uint8A
   run.tell({ kind: 'server-failed', failure })
 }
 
+/** The server loaded when it started: it is asked what that took, never to do it again. */
+async function readLoadRecord({ address, stop, tell }: Situation) {
+  if (address.kind === 'invalid') return
+  const outcome = await fetchLoadRecord(address.base, stop)
+  if (outcome.ok) tell({ kind: 'server-loaded', record: outcome.value })
+  else tell({ kind: 'server-load-unknown', failure: outcome.failure })
+}
+
 async function perform(run: Situation) {
   const { pipeline, tell } = run
   const step = async <T>(name: Step, work: () => Promise<T>): Promise<T> => {
@@ -207,7 +215,10 @@ async function perform(run: Situation) {
   })
 
   await step('load', async () => {
-    tell({ kind: 'session-ready', ...(await pipeline.call('createSession', [model, contract.summary.inputName])) })
+    const inPage = pipeline.call('createSession', [model, contract.summary.inputName]).then((session) => {
+      tell({ kind: 'session-ready', ...session })
+    })
+    await Promise.all([inPage, useServer ? readLoadRecord(run) : undefined])
   })
 
   const input = await step('input', async () => {

@@ -5,6 +5,8 @@ export interface Format {
   ms: (value: number) => string
   probability: (value: number) => string
   megabytes: (bytes: number) => string
+  /** Hours to seconds, on the learner's clock. */
+  time: (timestamp: string) => string
 }
 
 export function formatFor(language: string): Format {
@@ -13,10 +15,12 @@ export function formatFor(language: string): Format {
   const whole = digits(0)
   const one = digits(1)
   const four = digits(4)
+  const clock = new Intl.DateTimeFormat(language, { timeStyle: 'medium' })
   return {
     whole: (value) => whole.format(value),
     ms: (value) => one.format(value),
     probability: (value) => four.format(value),
     megabytes: (bytes) => one.format(bytes / 1e6),
+    time: (timestamp) => clock.format(new Date(timestamp)),
   }
 }

@@ -16,6 +16,7 @@ export interface Run {
   contract: Known<'contract-read'> | null
   artifacts: Readonly<Record<string, Known<'artifact-ready'>>>
   session: Known<'session-ready'> | null
+  serverLoad: Known<'server-loaded'>['record'] | null
   input: Known<'preprocessed'> | null
   page: Known<'page-predicted'> | null
   server: Known<'server-answered'> | null
@@ -33,6 +34,7 @@ export const idleRun: Run = {
   contract: null,
   artifacts: {},
   session: null,
+  serverLoad: null,
   input: null,
   page: null,
   server: null,
@@ -59,6 +61,8 @@ export function advance(run: Run, event: FlowEvent): Run {
       return { ...next, download: null, artifacts: { ...run.artifacts, [event.role]: event } }
     case 'session-ready':
       return { ...next, session: event }
+    case 'server-loaded':
+      return { ...next, serverLoad: event.record }
     case 'preprocessed':
       return { ...next, input: event }
     case 'page-predicted':

@@ -26,6 +26,7 @@ export function lineFor(event: FlowEvent): Line | null {
       return page(`preflight: ${event.threads} threads${memory}, isolated ${yesNo(event.isolated)}, storage ${yesNo(event.storage)}`)
     }
     case 'core-ready':
+      if (event.bytes === 0) return page(`core ${event.version} reused: wasm simd ${yesNo(event.simd)}`)
       return page(`core ${event.version} ready: wasm simd ${yesNo(event.simd)}, ${groupedBytes(event.bytes)}, ${ms(event.ms)}`)
     case 'contract-read': {
       const from = { server: 'GET /api/contract', bundle: 'GET bundle/contract.json', kept: 'kept contract.json' }[event.origin]
@@ -44,6 +45,17 @@ export function lineFor(event: FlowEvent): Line | null {
       return event.reused
         ? page('session reused: weights are loaded once')
         : page(`session created ${ms(event.createMs)}, warm-up ${ms(event.warmUpMs)} (onnxruntime-web ${groupedBytes(event.runtimeBytes)}, threads ${event.threads})`)
+    case 'server-loaded': {
+      const { pid, startedAt, libtorch, device, dtype, threads, ms: took } = event.record
+      const loaded = took.hashes + took.program + took.attach + took.warmUp
+      return server(
+        `loaded once, at ${startedAt}, by process ${pid}: ${ms(loaded)}, ready after ${ms(took.ready)} (libtorch ${libtorch}, ${device} ${dtype}, threads ${threads})`,
+      )
+    }
+    case 'server-load-unknown': {
+      const { code, facts } = event.failure
+      return server(`GET /api/artifacts: ${facts.status ? `${facts.status} ` : ''}${code}${facts.detail ? `: ${facts.detail}` : ''}`)
+    }
     case 'input-read':
       return page(`read ${event.name}  ${groupedBytes(event.bytes)}`)
     case 'preprocessed': {
@@ -76,7 +88,9 @@ export function lineFor(event: FlowEvent): Line | null {
     }
     case 'failed': {
       const { code, facts } = event.failure
-      const detail = [facts.file, facts.detail].filter(Boolean).join(': ')
+      const expected = facts.theirs ? `sha256 ${facts.theirs}, expected ${facts.ours ?? ''}` : undefined
+      const arrived = facts.expected ? `${facts.received ?? 0} of ${groupedBytes(facts.expected)}` : undefined
+      const detail = [facts.file, expected ?? arrived ?? facts.detail].filter(Boolean).join(': ')
       return page(detail ? `${code} ${detail}` : code, code === 'stopped' ? {} : { tone: 'over' })
     }
     default:

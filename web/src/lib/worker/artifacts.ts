@@ -69,9 +69,7 @@ async function download(file: BundleFile, url: string, progress: (received: numb
     clearTimeout(timer)
   }
   if (received < file.bytes) throw new RunError('download_cut', { file: file.path, received, expected: file.bytes })
-  if (received > file.bytes) {
-    throw new RunError('download_altered', { file: file.path, ours: `${file.bytes} B`, theirs: `> ${file.bytes} B` })
-  }
+  if (received > file.bytes) throw new RunError('download_too_long', { file: file.path, received, expected: file.bytes })
   return buffer
 }
 

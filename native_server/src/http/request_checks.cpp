@@ -1,0 +1,50 @@
+#include "http/request_checks.h"
+
+#include <algorithm>
+#include <cctype>
+
+namespace beralih {
+
+std::string media_type(const httplib::Request& request) {
+  std::string type = request.get_header_value("Content-Type");
+  type = type.substr(0, type.find(';'));
+  while (!type.empty() && std::isspace(static_cast<unsigned char>(type.back()))) type.pop_back();
+  std::transform(type.begin(), type.end(), type.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return type;
+}
+
+std::optional<Problem> refuse_contract(const httplib::Request& request,
+                                       const VerifiedContract& ours) {
+  if (!request.has_header("Beralih-Contract")) return std::nullopt;
+  const std::string theirs = request.get_header_value("Beralih-Contract");
+  if (theirs == ours.preprocessing_hash) return std::nullopt;
+  Problem problem = problem_for(
+      {ErrorCode::kContractMismatch,
+       "The Beralih-Contract header names another preprocessing than this server's; compare "
+       "server_preprocessing with your own text to find the first field that differs"});
+  // clang-format off
+  problem.extensions = {
+      {"server_preprocessing_hash", ours.preprocessing_hash},
+      {"client_preprocessing_hash", theirs.substr(0, 128)},
+      {"server_preprocessing",      ours.preprocessing_text},
+  };
+  // clang-format on
+  return problem;
+}
+
+std::optional<Problem> refuse_body(const Exchange& exchange, const Body& body,
+                                   const std::string& wanted) {
+  if (body.too_large) {
+    return problem_for_status(413, "The body is larger than this server's limit of " +
+                                       std::to_string(exchange.options.max_body_bytes) +
+                                       " bytes; send less");
+  }
+  if (body.broken)
+    return problem_for_status(400, "The body ended early or is not framed as its headers say");
+  if (body.bytes.empty())
+    return problem_for_status(400, "The body is empty; send " + wanted + " as the body");
+  return std::nullopt;
+}
+
+}  // namespace beralih

@@ -1,0 +1,22 @@
+// What several handlers ask of a request before they work on it.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "http/exchange.h"
+
+namespace beralih {
+
+/// The Content-Type in lower case without its parameters; empty if there is none.
+std::string media_type(const httplib::Request& request);
+
+/// 412 where the Beralih-Contract header names another preprocessing than `ours`.
+std::optional<Problem> refuse_contract(const httplib::Request& request,
+                                       const VerifiedContract& ours);
+
+/// A body that is too large, broken or empty; `wanted` names what belongs there.
+std::optional<Problem> refuse_body(const Exchange& exchange, const Body& body,
+                                   const std::string& wanted);
+
+}  // namespace beralih

@@ -1,0 +1,183 @@
+"""How long a large bundle takes to load:  /usr/bin/python3 tests/bench/bundle_bench.py [BUNDLE]
+
+Without BUNDLE: models/bundles/resnet34-1gb if it was made, else the same layers with random weights (1.04 GB, made
+once under build/bench). Compares, in one run and with a warm page cache:
+  process start to weights attached, hashes cached, with torch.jit.load of the same weights as one TorchScript file;
+  SHA-256 of the weights with `openssl speed`; the memory of one server, and what a second one adds.
+Wants build/release with the targets beralih and bundle_bench. The limits are the project's; a busy machine can miss them.
+"""
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "models" / "recipes")]
+
+import safetensors_file  # noqa: E402
+from server_process import Server  # noqa: E402
+
+BINARY = os.environ.get("BERALIH_BIN", str(ROOT / "build/release/native_server/beralih"))
+SCRATCH = ROOT / "build" / "bench"
+SMALL = pathlib.Path(os.environ.get("BERALIH_BUNDLE", ROOT / "models/bundles/resnet34"))
+WIDTH = 3.5
+
+
+def beralih(*arguments):
+    subprocess.run([BINARY, *map(str, arguments)], check=True, stdout=subprocess.DEVNULL)
+
+
+def wide_weights(path):
+    """resnet34's layers, 3.5 times as wide, with random weights of a size that keeps activations finite."""
+    random = np.random.default_rng(1)
+    tensors = safetensors_file.read(str(SMALL / "weights.safetensors"))
+    classes = max(len(t) for t in tensors.values() if t.ndim == 1 and len(t) % 64)
+    header, offset, shapes = {}, 0, {}
+    for name, tensor in tensors.items():
+        shape = list(tensor.shape)
+        if shape[0] != classes:
+            shape[0] = int(shape[0] * WIDTH)
+        if len(shape) > 1 and shape[1] != 3:
+            shape[1] = int(shape[1] * WIDTH)
+        size = 4 * int(np.prod(shape))
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [offset, offset + size]}
+        shapes[name], offset = shape, offset + size
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as f:
+        f.write(len(text).to_bytes(8, "little") + text)
+        for shape in shapes.values():
+            scale = 1 / np.sqrt(max(1, np.prod(shape[1:])))
+            f.write((random.standard_normal(shape, np.float32) * np.float32(scale)).tobytes())
+
+
+def make_bundle():
+    """The bundle to measure."""
+    for known in (ROOT / "models/bundles/resnet34-1gb", SCRATCH / "wide"):
+        if (known / "contract.json").is_file():
+            return known
+    SCRATCH.mkdir(parents=True, exist_ok=True)
+    print("making 1.04 GB of random weights …", file=sys.stderr)
+    wide_weights(SCRATCH / "wide.safetensors")
+    beralih("bundle", "make", SCRATCH / "wide", "--architecture", SMALL / "architecture.pt", "--weights",
+            SCRATCH / "wide.safetensors", "--labels", SMALL / "labels.txt", "--preset", "dlib:resnet34",
+            "--image", SMALL / "golden/dog1.jpg", "--threads", os.cpu_count())
+    (SCRATCH / "wide.safetensors").unlink()
+    return SCRATCH / "wide"
+
+
+WHOLE = """
+import sys, torch
+sys.path.insert(0, sys.argv[4])
+import safetensors_file
+program = torch.jit.load(sys.argv[1])
+tensors = safetensors_file.read(sys.argv[2])
+for name, tensor in [*program.named_parameters(), *program.named_buffers()]:
+    tensor.data = torch.from_numpy(tensors[name])
+torch.jit.save(program, sys.argv[3])
+"""
+JIT_LOAD = """
+import sys, time, torch
+start = time.perf_counter()
+torch.jit.load(sys.argv[1])
+print(time.perf_counter() - start)
+"""
+
+
+def python(code, *arguments) -> str:
+    return subprocess.run(["/usr/bin/python3", "-c", code, *map(str, arguments)], check=True, capture_output=True,
+                          text=True).stdout
+
+
+def make_whole(bundle):
+    """The same weights as one TorchScript file."""
+    path = SCRATCH / f"{bundle.name}.pt"
+    if not path.is_file():
+        SCRATCH.mkdir(parents=True, exist_ok=True)
+        python(WHOLE, bundle / "architecture.pt", bundle / "weights.safetensors", path, ROOT / "models/recipes")
+    return path
+
+
+def attached_seconds(server) -> float:
+    """From the start of the process to the weights attached."""
+    line = server.wait_for_log(r"ready in ([\d.]+) s \(.*").group(0)
+    ready = float(re.search(r"ready in ([\d.]+) s", line).group(1))
+    after = sum(float(re.search(word + r" ([\d.]+)", line).group(1)) for word in ("warm-up", "golden case"))
+    return ready - after / 1000
+
+
+def memory(process) -> dict:
+    """MB of anonymous and of private memory."""
+    status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+    rollup = pathlib.Path(f"/proc/{process.pid}/smaps_rollup").read_text()
+    field = lambda text, name: int(re.search(rf"^{name}:\s+(\d+) kB", text, re.M).group(1)) / 1000  # noqa: E731
+    return {"anonymous": field(status, "RssAnon"),
+            "private": field(rollup, "Private_Clean") + field(rollup, "Private_Dirty")}
+
+
+def openssl_rate() -> float:
+    text = subprocess.run(["taskset", "-c", "0", "openssl", "speed", "-mr", "-evp", "sha256", "-bytes", "16384", "-seconds", "3"],
+                          check=True, capture_output=True, text=True).stdout
+    return float(re.search(r"^\+F:.*:([\d.]+)$", text, re.M).group(1))
+
+
+def row(what, value, limit, good):
+    print(f"{what:58} {value:>14}   {limit:10} {'' if good is None else 'ok' if good else 'MISSED'}")
+    return good is not False
+
+
+def main():
+    bundle = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else make_bundle()
+    whole = make_whole(bundle)
+    cache = SCRATCH / "cache"
+    time.sleep(2.5)      # files that changed just now are not remembered
+    flags = ("--cache-dir", str(cache))
+    with Server(BINARY, bundle, *flags, log=SCRATCH / "log") as server:
+        server.wait_until_ready()          # fills the caches, the kernel's and ours
+    with open(whole, "rb") as f:
+        while f.read(1 << 24):
+            pass
+
+    rounds = []
+    for _ in range(3):
+        jit = float(python(JIT_LOAD, whole))
+        with Server(BINARY, bundle, *flags, log=SCRATCH / "log") as server:
+            rounds.append((attached_seconds(server), jit, float(server.wait_for_log(r"ready in ([\d.]+)").group(1))))
+            if len(rounds) == 3:
+                first = memory(server.process)
+                with Server(BINARY, bundle, *flags, log=SCRATCH / "log2") as other:
+                    other.wait_until_ready()
+                    second = memory(other.process)
+    attached, jit, ready = (sorted(values)[1] for values in zip(*rounds))
+
+    hashing = json.loads(subprocess.run(
+        ["taskset", "-c", "0", str(ROOT / "build/release/tests/bench/bundle_bench"), str(bundle), str(cache)], check=True,
+        capture_output=True, text=True).stdout)
+    parallel = json.loads(subprocess.run(
+        [str(ROOT / "build/release/tests/bench/bundle_bench"), str(bundle), str(cache)], check=True,
+        capture_output=True, text=True).stdout)
+    rate, reference = hashing["sha256_bytes_per_s"], openssl_rate()
+
+    print(f"{bundle.name}: {hashing['bytes'] / 1e9:.2f} GB, {os.cpu_count()} cores, medians of 3")
+    good = [
+        row("process start to weights attached, hashes cached", f"{attached:.2f} s", "<= 1 s", attached <= 1),
+        row("torch.jit.load of the same weights as one file", f"{jit:.2f} s", "", None),
+        row("  ratio", f"{attached / jit:.3f}", "<= 0.1", attached / jit <= 0.1),
+        row("process start to ready (warm-up, one golden case)", f"{ready:.2f} s", "", None),
+        row("checking the bundle, hashes cached", f"{hashing['open_cached_s'] * 1000:.1f} ms", "", None),
+        row("checking the bundle, every hash, on all cores", f"{parallel['open_always_s']:.2f} s", "", None),
+        row("SHA-256 of the weights, one core", f"{rate / 1e9:.2f} GB/s", "", None),
+        row("  of `openssl speed`", f"{rate / reference:.2f}", ">= 0.9", rate / reference >= 0.9),
+        row("anonymous memory when ready", f"{first['anonymous']:.0f} MB", "<= 300 MB", first["anonymous"] <= 300),
+        row("private memory of a second server", f"{second['private']:.0f} MB", "<= 350 MB", second["private"] <= 350),
+    ]
+    sys.exit(0 if all(good) else 1)
+
+
+if __name__ == "__main__":
+    main()
