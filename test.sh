@@ -5,7 +5,7 @@ cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 
 default_suites=(format core server fuzz_replay wasm_core wasm_core_scalar wasm python web e2e asan)
 # What takes longer than the default run allows.
-full_suites=("${default_suites[@]}" tsan fuzz)
+full_suites=("${default_suites[@]}" tsan fuzz model_1gb importers)
 asked_suites=(bench) # neither in the default nor in "full": its figures need a machine that does nothing else
 suite_limit_s=900
 
@@ -63,7 +63,12 @@ suite_format() { /usr/bin/python3 toolchains/check_format.py clang-format-14 "$r
 suite_core() { limited build/release/tests/beralih_core_tests -r junit -o "$reports/core.xml"; }
 suite_server() { limited build/release/tests/beralih_server_tests -r junit -o "$reports/server.xml"; }
 suite_python() {
-  limited /usr/bin/python3 -m pytest tests -q -p no:cacheprovider --junitxml="$reports/python.xml"
+  limited /usr/bin/python3 -m pytest tests --ignore=tests/slow -q -p no:cacheprovider --junitxml="$reports/python.xml"
+}
+suite_model_1gb() { slow_test model_1gb; }
+suite_importers() { slow_test importers; }
+slow_test() {
+  limited /usr/bin/python3 -m pytest "tests/slow/test_$1.py" -q -p no:cacheprovider --junitxml="$reports/$1.xml"
 }
 # Every file of the fuzzers' corpora, and every one that once failed.
 suite_fuzz_replay() { limited build/release/tests/beralih_fuzz_replay -r junit -o "$reports/fuzz_replay.xml"; }

@@ -187,7 +187,7 @@ test('knobs: set, refused by name, checked together', () => {
   fails(() => preprocessor.setKnob('rotate', '90'), 'invalid_argument', /no knob is called "rotate"/);
   fails(() => preprocessor.setKnob('layout', 'CHWN'), 'invalid_argument', /layout: expected one of/);
   preprocessor.close();
-  fails(() => core.openPreset('nothing'), 'invalid_argument', /the presets are dlib:resnet34/);
+  fails(() => core.openPreset('nothing'), 'invalid_argument', /there are dlib:resnet34/);
   fails(() => core.openSpec('{"exif": 1}'), 'invalid_contract', /exif/);
 });
 

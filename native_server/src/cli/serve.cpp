@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <iterator>
@@ -175,7 +176,7 @@ void serve(const ServeFlags& flags) {
   stop_events.wait();
   loader.request_stop();
   loader.join();
-  state.withdraw("the server is shutting down");
+  state.begin_drain("the server is shutting down");
   notify_service_manager("STOPPING=1");
   server.stop();
   if (load_error) fail_command(*load_error);
@@ -217,6 +218,17 @@ void add_origins(CLI::App& command, const std::string& flag, std::vector<std::st
       ->transform(origin);
 }
 
+void add_seconds(CLI::App& command, const std::string& flag, std::chrono::seconds& value,
+                 const std::string& variable, const std::string& description) {
+  command
+      .add_option_function<int>(
+          flag, [&value](int seconds) { value = std::chrono::seconds(seconds); }, description)
+      ->envname(variable)
+      ->type_name("SECONDS")
+      ->default_str(std::to_string(value.count()))
+      ->check(CLI::Range(1, 86400));
+}
+
 }  // namespace
 
 void add_serve_command(CLI::App& app) {
@@ -254,6 +266,18 @@ void add_serve_command(CLI::App& app) {
       ->envname("BERALIH_MAX_BODY_BYTES")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
       ->capture_default_str();
+  command
+      ->add_option("--max-connections", flags->http.max_connections,
+                   "connections that may be open; more get 503")
+      ->envname("BERALIH_MAX_CONNECTIONS")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  add_seconds(*command, "--request-timeout", flags->http.request_timeout, "BERALIH_REQUEST_TIMEOUT",
+              "a request must arrive whole within; otherwise 408");
+  add_seconds(*command, "--idle-timeout", flags->http.idle_timeout, "BERALIH_IDLE_TIMEOUT",
+              "a connection may wait for its next request");
+  add_seconds(*command, "--drain-timeout", flags->http.drain_timeout, "BERALIH_DRAIN_TIMEOUT",
+              "on SIGTERM, accepted requests are answered within");
   command
       ->add_option("--max-pixels", flags->classifier.max_pixels,
                    "most pixels of an image; more gets 413")

@@ -65,12 +65,11 @@ void handle_classify(const Exchange& exchange) {
     }
   }
 
-  const Body body = read_body(exchange, !refusal);
-  if (!refusal) refusal = refuse_body(exchange, body, "the image's bytes");
+  if (!refusal) refusal = refuse_body(exchange, "the image's bytes");
   if (refusal) return exchange.fail(*refusal);
 
-  const auto* data = reinterpret_cast<const uint8_t*>(body.bytes.data());
-  const auto answer = classifier->classify({data, body.bytes.size()}, k);
+  const auto* data = reinterpret_cast<const uint8_t*>(exchange.body.data());
+  const auto answer = classifier->classify({data, exchange.body.size()}, k);
   if (!answer) return exchange.fail(problem_for(answer.error()));
   exchange.response.status = 200;
   exchange.response.set_header("Cache-Control", "no-store");

@@ -73,11 +73,11 @@ Result<std::optional<size_t>> read_json_bytes(const httplib::Request& request) {
   return std::optional(value);
 }
 
-Result<InferRequest> read_request(const Exchange& exchange, const std::string& body,
-                                  const Contract& contract) {
+Result<InferRequest> read_request(const Exchange& exchange, const Contract& contract) {
   const auto json_bytes = read_json_bytes(exchange.request);
   if (!json_bytes) return json_bytes.error();
-  const std::span bytes(reinterpret_cast<const uint8_t*>(body.data()), body.size());
+  const std::span bytes(reinterpret_cast<const uint8_t*>(exchange.body.data()),
+                        exchange.body.size());
   if (*json_bytes && **json_bytes == 0)
     return raw_infer_request(bytes, media_type(exchange.request), contract);
   return parse_infer_request(bytes, *json_bytes);
@@ -114,10 +114,9 @@ RequestOptions options_of(const InferRequest& request) {
   return options;
 }
 
-Result<InferResponse> infer(const Exchange& exchange, Classifier& classifier,
-                            const std::string& body) {
+Result<InferResponse> infer(const Exchange& exchange, Classifier& classifier) {
   const Contract& contract = classifier.bundle().contract();
-  auto request = read_request(exchange, body, contract);
+  auto request = read_request(exchange, contract);
   if (!request) return request.error();
   if (auto status = check_names(*request, contract); !status) return status.error();
   auto items = batch_of(request->inputs.front(), contract);
@@ -176,11 +175,10 @@ void handle_infer(const Exchange& exchange) {
     refusal = refuse_model(exchange, identity.contract);
     if (!refusal) refusal = refuse_contract(exchange.request, identity);
   }
-  const Body body = read_body(exchange, !refusal);
-  if (!refusal) refusal = refuse_body(exchange, body, "an inference request");
+  if (!refusal) refusal = refuse_body(exchange, "an inference request");
   if (refusal) return exchange.fail(*refusal);
 
-  auto response = infer(exchange, *classifier, body.bytes);
+  auto response = infer(exchange, *classifier);
   if (!response) return exchange.fail(problem_for(response.error()));
   exchange.response.status = 200;
   exchange.response.set_header("Cache-Control", "no-store");

@@ -1,4 +1,6 @@
 // GET /metrics, in Prometheus' text format.
+#include <algorithm>
+
 #include "http/handlers.h"
 #include "telemetry/prometheus_text.h"
 
@@ -8,7 +10,7 @@ void handle_metrics(const Exchange& exchange) {
   PrometheusText text;
   const std::shared_ptr<Classifier> classifier = exchange.state.classifier();
   text.family("beralih_ready", "gauge", "1 while the server answers predictions.");
-  text.sample(classifier != nullptr ? 1 : 0);
+  text.sample(exchange.state.ready() ? 1 : 0);
   if (classifier != nullptr) {
     const VerifiedContract& identity = classifier->bundle().identity;
     const EngineMetadata& engine = classifier->engine();
@@ -22,6 +24,20 @@ void handle_metrics(const Exchange& exchange) {
                        {"dtype",              engine.dtype               }
     });
   }
+  const ConnectionCounts connections = exchange.options.connections();
+  text.family("beralih_http_connections", "gauge", "Open connections.");
+  const size_t active = std::min(connections.in_request, connections.open);
+  text.sample(static_cast<double>(active), {
+                                               {"state", "active"}
+  });
+  text.sample(static_cast<double>(connections.open - active), {
+                                                                  {"state", "idle"}
+  });
+  text.family("beralih_http_connections_accepted_total", "counter", "Connections accepted.");
+  text.sample(static_cast<double>(connections.accepted));
+  text.family("beralih_http_connections_refused_total", "counter",
+              "Connections refused because too many were open.");
+  text.sample(static_cast<double>(connections.refused));
   exchange.options.metrics->render(text);
   render_process_metrics(text);
   exchange.response.status = 200;

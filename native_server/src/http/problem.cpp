@@ -43,12 +43,17 @@ constexpr StatusRow kStatuses[] = {
     {400, "bad_request",            "Bad request"},
     {404, "not_found",              "Not found"},
     {405, "method_not_allowed",     "Method not allowed"},
+    {408, "request_timeout",        "The request came too slowly"},
     {413, "content_too_large",      "The request body is too large"},
     {414, "uri_too_long",           "The address is too long"},
     {415, "unsupported_media_type", "Unsupported content type"},
     {416, "range_not_satisfiable",  "No such part of the file"},
+    {417, "expectation_failed",     "Expectation failed"},
+    {431, "headers_too_large",      "The headers are too large"},
     {500, "internal",               "Internal error"},
-    {503, "unavailable",            "Not ready"},
+    {501, "not_implemented",        "Not implemented"},
+    {503, "unavailable",            "Not available"},
+    {505, "http_version",           "HTTP version not supported"},
 };
 // clang-format on
 

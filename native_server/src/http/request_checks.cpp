@@ -33,16 +33,14 @@ std::optional<Problem> refuse_contract(const httplib::Request& request,
   return problem;
 }
 
-std::optional<Problem> refuse_body(const Exchange& exchange, const Body& body,
-                                   const std::string& wanted) {
-  if (body.too_large) {
-    return problem_for_status(413, "The body is larger than this server's limit of " +
-                                       std::to_string(exchange.options.max_body_bytes) +
-                                       " bytes; send less");
+std::optional<Problem> refuse_body(const Exchange& exchange, const std::string& wanted) {
+  const std::string coding = exchange.request.get_header_value("Content-Encoding");
+  if (!coding.empty() && coding != "identity") {
+    exchange.response.set_header("Accept-Encoding", "identity");
+    return problem_for_status(
+        415, "The body is encoded as " + coding.substr(0, 40) + "; send it as it is");
   }
-  if (body.broken)
-    return problem_for_status(400, "The body ended early or is not framed as its headers say");
-  if (body.bytes.empty())
+  if (exchange.body.empty())
     return problem_for_status(400, "The body is empty; send " + wanted + " as the body");
   return std::nullopt;
 }

@@ -15,8 +15,7 @@ std::string media_type(const httplib::Request& request);
 std::optional<Problem> refuse_contract(const httplib::Request& request,
                                        const VerifiedContract& ours);
 
-/// A body that is too large, broken or empty; `wanted` names what belongs there.
-std::optional<Problem> refuse_body(const Exchange& exchange, const Body& body,
-                                   const std::string& wanted);
+/// A body that is empty or encoded; `wanted` names what belongs there.
+std::optional<Problem> refuse_body(const Exchange& exchange, const std::string& wanted);
 
 }  // namespace beralih

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "http/response_headers.h"
+#include "http/routes.h"
 #include "http/wire.h"
 
 namespace beralih {
@@ -61,6 +62,16 @@ void count_request(ServerMetrics& metrics, const httplib::Request& request,
   if (is_shed(response.status)) metrics.count_shed(context.problem);
 }
 
+void finish_request(const RequestHookOptions& options, const httplib::Request& request,
+                    const httplib::Response& response) {
+  ensure_context();
+  const double milliseconds =
+      std::chrono::duration<double, std::milli>(Clock::now() - context.start).count();
+  count_request(*options.metrics, request, response, milliseconds);
+  if (options.log_requests) log_request(request, response, milliseconds, options.log_format);
+  context = {};
+}
+
 }  // namespace
 
 const std::string& current_request_id() { return ensure_context().id; }
@@ -84,13 +95,25 @@ void add_request_hooks(httplib::Server& server, const RequestHookOptions& option
         add_response_headers(request, response, origins, policy);
       });
   server.set_logger([options](const httplib::Request& request, const httplib::Response& response) {
-    ensure_context();
-    const double milliseconds =
-        std::chrono::duration<double, std::milli>(Clock::now() - context.start).count();
-    count_request(*options.metrics, request, response, milliseconds);
-    if (options.log_requests) log_request(request, response, milliseconds, options.log_format);
-    context = {};
+    finish_request(options, request, response);
   });
+}
+
+std::string refuse_unread(const RequestHookOptions& options, int status,
+                          const std::string& detail) {
+  httplib::Request request;
+  httplib::Response response;
+  const Problem problem = problem_for_status(status, detail);
+  answer_problem(request, response, problem);
+  add_response_headers(request, response, options.origins,
+                       content_security_policy(options.origins));
+  response.set_header("Connection", "close");
+  response.set_header("Content-Length", std::to_string(response.body.size()));
+  std::string bytes = "HTTP/1.1 " + std::to_string(status) + " " + problem.title + "\r\n";
+  for (const auto& [name, value] : response.headers) bytes += name + ": " + value + "\r\n";
+  bytes += "\r\n" + response.body;
+  finish_request(options, request, response);
+  return bytes;
 }
 
 }  // namespace beralih

@@ -22,6 +22,9 @@ struct RequestHookOptions {
 /// Installs the hooks. httplib handles a request from its header to its answer on one thread.
 void add_request_hooks(httplib::Server& server, const RequestHookOptions& options);
 
+/// The bytes of an answer to what could not be read as a request; logged and counted like one.
+std::string refuse_unread(const RequestHookOptions& options, int status, const std::string& detail);
+
 /// The id of the request that this thread handles.
 const std::string& current_request_id();
 

@@ -20,6 +20,12 @@ class ServingState {
     return classifier_;
   }
 
+  /// Whether new work should be sent here: false already while accepted work is being answered.
+  bool ready() const {
+    const std::lock_guard lock(mutex_);
+    return classifier_ != nullptr && !draining_;
+  }
+
   /// Why the server is not ready.
   std::string reason() const {
     const std::lock_guard lock(mutex_);
@@ -39,6 +45,13 @@ class ServingState {
     reason_.clear();
   }
 
+  /// The server answers on, but says that it is not ready.
+  void begin_drain(std::string reason) {
+    const std::lock_guard lock(mutex_);
+    draining_ = true;
+    reason_ = std::move(reason);
+  }
+
   void withdraw(std::string reason) {
     const std::lock_guard lock(mutex_);
     classifier_.reset();
@@ -49,6 +62,7 @@ class ServingState {
   mutable std::mutex mutex_;
   std::shared_ptr<Classifier> classifier_;
   double ready_after_ms_ = 0;
+  bool draining_ = false;
   std::string reason_ = "the model is being loaded and checked";
 };
 
