@@ -101,9 +101,10 @@ Result<Classifier::Prepared> Classifier::prepare(std::span<const uint8_t> encode
     if (const auto reason = not_worth_it(terms)) return *reason;
     Prepared out;
     out.wait_ms = milliseconds_since(posted);
-    auto result = preprocess(encoded, bundle_->contract().preprocessing, options_.max_pixels);
-    if (!result) return result.error();
-    out.result = *std::move(result);
+    thread_local Workspace workspace;  // the worker's own: what the picture before it left
+    const auto status = preprocess_into(out.result, workspace, encoded,
+                                        bundle_->contract().preprocessing, options_.max_pixels);
+    if (!status) return status.error();
     const auto hashing = Clock::now();
     out.image_sha256 = sha256_hex(encoded);
     out.tensor_sha256 = sha256_hex(out.result.tensor.bytes());
