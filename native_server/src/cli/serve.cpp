@@ -45,6 +45,7 @@ struct ServeFlags {
   std::string cpu_engine = "mapped";
   int64_t batch_delay_us = 0;
   int64_t deadline_ms = 10'000;
+  int64_t drain_delay_ms = 0;
   double canary_s = 10;
   /// One image at a time gives the same bits every time, and on a CPU costs little throughput.
   size_t max_batch = 1;
@@ -213,6 +214,8 @@ void serve(const ServeFlags& flags) {
   while (stop_events.wait_for_reload()) reloader = std::jthread([&] { reload(host); });
   loader.join();
   state.begin_drain("the server is shutting down");
+  // Load balancers learn by asking: until they have, what they send is still answered.
+  std::this_thread::sleep_for(std::chrono::milliseconds(flags.drain_delay_ms));
   host.stop();
   notify_service_manager("STOPPING=1");
   server.stop();
@@ -356,6 +359,13 @@ void add_serve_command(CLI::App& app) {
                    "largest request body; more gets 413")
       ->envname("BERALIH_MAX_BODY_BYTES")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
+      ->capture_default_str();
+  command
+      ->add_option("--drain-delay-ms", flags->drain_delay_ms,
+                   "milliseconds after SIGTERM in which everything is still answered while "
+                   "/v2/health/ready says no: longer than a load balancer's check interval")
+      ->envname("BERALIH_DRAIN_DELAY_MS")
+      ->check(CLI::Range(0, 600'000))
       ->capture_default_str();
   command
       ->add_option("--max-connections", flags->http.max_connections,
