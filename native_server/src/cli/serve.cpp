@@ -1,18 +1,10 @@
 // beralih serve: listen, load, be ready, drain.
-#include <poll.h>
-#include <pthread.h>
-#include <sys/eventfd.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
-#include <cerrno>
 #include <chrono>
-#include <csignal>
 #include <cstdint>
 #include <cstdio>
-#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
@@ -23,6 +15,7 @@
 #include "cli/commands.h"
 #include "cli/loading_flags.h"
 #include "cli/report.h"
+#include "cli/stop_events.h"
 #include "engine/classifier.h"
 #include "engine/engine_module.h"
 #include "engine/model_host.h"
@@ -50,53 +43,6 @@ struct ServeFlags {
   /// One image at a time gives the same bits every time, and on a CPU costs little throughput.
   size_t max_batch = 1;
   bool quiet = false;
-};
-
-/// SIGTERM, SIGINT and SIGHUP as something to wait for, beside the loader's "I failed".
-class StopEvents {
- public:
-  /// Blocks the signals in this thread and every thread that it starts later.
-  StopEvents() {
-    sigemptyset(&signals_);
-    sigaddset(&signals_, SIGTERM);
-    sigaddset(&signals_, SIGINT);
-    sigaddset(&signals_, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
-    signal_fd_ = ::signalfd(-1, &signals_, SFD_CLOEXEC);
-    event_fd_ = ::eventfd(0, EFD_CLOEXEC);
-  }
-  ~StopEvents() {
-    ::close(signal_fd_);
-    ::close(event_fd_);
-  }
-  StopEvents(const StopEvents&) = delete;
-  StopEvents& operator=(const StopEvents&) = delete;
-
-  void raise() { ::eventfd_write(event_fd_, 1); }
-
-  /// Returns true on SIGHUP, false on the other signals or on raise(). A second signal after those
-  /// ends the process at once.
-  bool wait_for_reload() {
-    pollfd fds[] = {
-        {signal_fd_, POLLIN, 0},
-        {event_fd_,  POLLIN, 0}
-    };
-    while (::poll(fds, std::size(fds), -1) < 0 && errno == EINTR) {
-    }
-    signalfd_siginfo info{};
-    if ((fds[0].revents & POLLIN) != 0 && ::read(signal_fd_, &info, sizeof info) < 0) return false;
-    if (info.ssi_signo == SIGHUP) return true;
-    std::signal(SIGTERM, SIG_DFL);
-    std::signal(SIGINT, SIG_DFL);
-    std::signal(SIGHUP, SIG_IGN);
-    pthread_sigmask(SIG_UNBLOCK, &signals_, nullptr);
-    return false;
-  }
-
- private:
-  sigset_t signals_{};
-  int signal_fd_ = -1;
-  int event_fd_ = -1;
 };
 
 std::string ready_line(const Classifier& classifier, double total_ms) {

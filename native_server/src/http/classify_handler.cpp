@@ -1,6 +1,4 @@
 #include <algorithm>
-#include <charconv>
-#include <chrono>
 #include <optional>
 #include <utility>
 
@@ -41,44 +39,13 @@ std::optional<Problem> refuse_parameters(const httplib::Request& request) {
   return std::nullopt;
 }
 
-/// X-Request-Deadline-Ms and X-Beralih-Priority.
-Result<RequestOptions> request_options(const httplib::Request& request,
-                                       std::chrono::steady_clock::time_point arrived) {
-  constexpr long long kMostMs = 24LL * 60 * 60 * 1000;
-  constexpr size_t kMostEchoed = 40;
-  RequestOptions options;
-  if (request.has_header("X-Request-Deadline-Ms")) {
-    const std::string text = request.get_header_value("X-Request-Deadline-Ms");
-    long long milliseconds = 0;
-    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), milliseconds);
-    if (parsed.ec != std::errc{} || parsed.ptr != text.data() + text.size() || milliseconds < 1 ||
-        milliseconds > kMostMs) {
-      return Error{ErrorCode::kInvalidArgument,
-                   "The header X-Request-Deadline-Ms wants whole milliseconds from 1 to " +
-                       std::to_string(kMostMs) + ", not \"" + text.substr(0, kMostEchoed) + "\""};
-    }
-    options.deadline = arrived + std::chrono::milliseconds(milliseconds);
-  }
-  if (request.has_header("X-Beralih-Priority")) {
-    const std::string text = request.get_header_value("X-Beralih-Priority");
-    if (text == "bulk") {
-      options.priority = Priority::kBulk;
-    } else if (text != "interactive") {
-      return Error{ErrorCode::kInvalidArgument,
-                   "The header X-Beralih-Priority is \"interactive\" or \"bulk\", not \"" +
-                       text.substr(0, kMostEchoed) + "\""};
-    }
-  }
-  return options;
-}
-
 }  // namespace
 
 void handle_classify(const Exchange& exchange) {
   const std::shared_ptr<Classifier> classifier = exchange.state.classifier();
   size_t k = kDefaultTopK;
   std::optional<Problem> refusal;
-  const auto options = request_options(exchange.request, std::chrono::steady_clock::now());
+  const auto options = request_options(exchange.request);
   if (classifier == nullptr) {
     refusal = problem_for_status(503, "The server is not ready: " + exchange.state.reason());
   } else {

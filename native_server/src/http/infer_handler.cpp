@@ -103,14 +103,15 @@ Status check_names(const InferRequest& request, const Contract& contract) {
   return Ok{};
 }
 
-RequestOptions options_of(const InferRequest& request) {
+/// The headers' wishes, and the timeout parameter's where it is the earlier.
+Result<RequestOptions> options_of(const Exchange& exchange, const InferRequest& request) {
   using std::chrono::microseconds;
   constexpr uint64_t kLongest = 86'400'000'000;  // a day; 0 means none, as in Triton
-  RequestOptions options;
-  if (request.timeout_us.value_or(0) > 0) {
-    options.deadline =
-        std::chrono::steady_clock::now() + microseconds(std::min(*request.timeout_us, kLongest));
-  }
+  auto options = request_options(exchange.request);
+  if (!options || request.timeout_us.value_or(0) == 0) return options;
+  const auto timeout =
+      std::chrono::steady_clock::now() + microseconds(std::min(*request.timeout_us, kLongest));
+  options->deadline = std::min(options->deadline.value_or(timeout), timeout);
   return options;
 }
 
@@ -121,7 +122,9 @@ Result<InferResponse> infer(const Exchange& exchange, Classifier& classifier) {
   if (auto status = check_names(*request, contract); !status) return status.error();
   auto items = batch_of(request->inputs.front(), contract);
   if (!items) return items.error();
-  const auto outcome = classifier.infer(*std::move(items), options_of(*request));
+  const auto options = options_of(exchange, *request);
+  if (!options) return options.error();
+  const auto outcome = classifier.infer(*std::move(items), *options);
   if (!outcome) return outcome.error();
   exchange.report_timings(outcome->timings);
   return infer_response(*request, *outcome, classifier.bundle());

@@ -1,10 +1,66 @@
 // GET /metrics, in Prometheus' text format.
 #include <algorithm>
+#include <atomic>
+#include <string>
 
 #include "http/handlers.h"
 #include "telemetry/prometheus_text.h"
 
 namespace beralih {
+namespace {
+
+double number(const std::atomic<uint64_t>& value) { return static_cast<double>(value.load()); }
+
+void render_scheduler(PrometheusText& text, const SchedulerMetrics& metrics) {
+  text.family("beralih_queue_depth", "gauge",
+              "Requests accepted and not answered, by where they are.");
+  text.sample(static_cast<double>(metrics.admitted.load()), {
+                                                                {"state", "preparing"}
+  });
+  text.sample(static_cast<double>(metrics.waiting.load()), {
+                                                               {"state", "waiting"}
+  });
+  text.sample(static_cast<double>(metrics.running.load()), {
+                                                               {"state", "running"}
+  });
+
+  text.family("beralih_batch_size", "histogram", "Requests that the network answered together.");
+  uint64_t below = 0;
+  uint64_t requests = 0;
+  for (size_t size = 1; size < metrics.batch_sizes.size(); ++size) {
+    const uint64_t count = metrics.batch_sizes[size];
+    below += count;
+    requests += count * size;
+    if ((size & (size - 1)) == 0)  // powers of two are bounds
+      text.sample(static_cast<double>(below),
+                  {
+                      {"le", std::to_string(size)}
+      },
+                  "_bucket");
+  }
+  text.sample(static_cast<double>(below),
+              {
+                  {"le", "+Inf"}
+  },
+              "_bucket");
+  text.sample(static_cast<double>(requests), {}, "_sum");
+  text.sample(static_cast<double>(below), {}, "_count");
+
+  text.family("beralih_batch_padding_total", "counter", "Rows computed for nobody.");
+  text.sample(number(metrics.padding));
+  text.family("beralih_inference_seconds_total", "counter", "Time that the network has worked.");
+  text.sample(number(metrics.inference_time_us) / 1e6);
+  text.family("beralih_requests_dropped_total", "counter",
+              "Requests accepted and dropped before the network saw them, by reason.");
+  text.sample(number(metrics.expired), {
+                                           {"reason", "deadline"}
+  });
+  text.sample(number(metrics.cancelled), {
+                                             {"reason", "client_gone"}
+  });
+}
+
+}  // namespace
 
 void handle_metrics(const Exchange& exchange) {
   PrometheusText text;
@@ -24,6 +80,7 @@ void handle_metrics(const Exchange& exchange) {
                        {"dtype",              engine.dtype               }
     });
   }
+  if (classifier != nullptr) render_scheduler(text, classifier->scheduler().metrics());
   const ConnectionCounts connections = exchange.options.connections();
   text.family("beralih_http_connections", "gauge", "Open connections.");
   const size_t active = std::min(connections.in_request, connections.open);

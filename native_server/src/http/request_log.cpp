@@ -16,6 +16,7 @@ struct RequestContext {
   std::string id;
   std::string trace_id;
   std::string problem;  ///< the code of the one that was answered
+  std::string reason;   ///< why, if it was shed
   std::string_view route = "none";
   Clock::time_point start;
 };
@@ -24,7 +25,7 @@ thread_local RequestContext context;
 
 /// A request whose first line could not be read never reaches the routing hook.
 RequestContext& ensure_context() {
-  if (context.id.empty()) context = {make_request_id(), {}, {}, "none", Clock::now()};
+  if (context.id.empty()) context = {make_request_id(), {}, {}, {}, "none", Clock::now()};
   return context;
 }
 
@@ -59,7 +60,7 @@ bool is_shed(int status) { return status == 429 || status == 503 || status == 50
 void count_request(ServerMetrics& metrics, const httplib::Request& request,
                    const httplib::Response& response, double milliseconds) {
   metrics.count_request(context.route, request.method, response.status, milliseconds / 1000);
-  if (is_shed(response.status)) metrics.count_shed(context.problem);
+  if (is_shed(response.status)) metrics.count_shed(context.reason);
 }
 
 void finish_request(const RequestHookOptions& options, const httplib::Request& request,
@@ -76,14 +77,21 @@ void finish_request(const RequestHookOptions& options, const httplib::Request& r
 
 const std::string& current_request_id() { return ensure_context().id; }
 
-void note_problem(const std::string& code) { ensure_context().problem = code; }
+void note_problem(const std::string& code, const std::string& reason) {
+  ensure_context().problem = code;
+  context.reason = reason;
+}
 
 void note_route(std::string_view pattern) { ensure_context().route = pattern; }
 
 void add_request_hooks(httplib::Server& server, const RequestHookOptions& options) {
   server.set_pre_routing_handler([](const httplib::Request& request, httplib::Response& response) {
-    context = {
-        accept_request_id(request.get_header_value("X-Request-ID")), {}, {}, "none", Clock::now()};
+    context = {accept_request_id(request.get_header_value("X-Request-ID")),
+               {},
+               {},
+               {},
+               "none",
+               Clock::now()};
     const std::string parent = request.get_header_value("traceparent");
     context.trace_id = trace_id_of(parent);
     if (!context.trace_id.empty()) response.set_header("traceparent", parent);

@@ -32,6 +32,7 @@ const std::string& current_request_id();
 void note_route(std::string_view pattern);
 
 /// Names the problem that this thread's request was answered with, for its line in the log.
-void note_problem(const std::string& code);
+/// `reason` is what the metrics call it where it is a refusal for lack of capacity.
+void note_problem(const std::string& code, const std::string& reason);
 
 }  // namespace beralih

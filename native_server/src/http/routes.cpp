@@ -1,5 +1,6 @@
 #include "http/routes.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "http/handlers.h"
@@ -70,7 +71,9 @@ httplib::Ranges take_ranges(const httplib::Request& request) {
 
 void answer_problem(const httplib::Request& request, httplib::Response& response,
                     const Problem& problem) {
-  note_problem(problem.code);
+  const auto limit = std::find_if(problem.extensions.begin(), problem.extensions.end(),
+                                  [](const auto& member) { return member.first == "limit"; });
+  note_problem(problem.code, limit == problem.extensions.end() ? problem.code : limit->second);
   response.status = problem.status;
   if (const int seconds = retry_after_seconds(problem); seconds > 0) {
     response.set_header("Retry-After", std::to_string(seconds));
