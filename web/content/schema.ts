@@ -1,4 +1,5 @@
 // One schema for every language: a language that lacks a sentence does not compile.
+import type { ExperimentSlots } from './experiments-schema'
 import type { PageFailureCode, ServerFailureCode } from '../src/lib/lesson/failures'
 
 /** Text with formulas in it; a quantity is typeset as MathML. */
@@ -152,6 +153,7 @@ export interface Content extends LanguageName {
     budget: string
     stagesLabel: (server: string, page: string) => string
   }
+  experiments: ExperimentSlots
   confirm: { title: string; text: (origin: string) => string; accept: string; decline: string }
   pageFailures: Record<PageFailureCode, Message>
   serverFailures: Record<ServerFailureCode, Message>

@@ -1,4 +1,5 @@
 import type { Content } from '../schema'
+import { experiments } from './experiment-slots'
 import { failures } from './failures'
 import { lesson } from './lesson'
 import { name } from './name'
@@ -21,6 +22,7 @@ const content: Content = {
   },
   lesson,
   ...workbench,
+  experiments,
   ...failures,
 }
 export default content
