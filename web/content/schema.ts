@@ -1,4 +1,5 @@
 // One schema for every language: a language that lacks a sentence does not compile.
+import type { ExperimentSlots } from './experiments-schema'
 import type { PageFailureCode, ServerFailureCode } from '../src/lib/lesson/failures'
 import type { ChallengeStep, OptionOf, PlanArtifact, PlanField, planChoices, QuizId } from '../src/lib/lesson/quizzes'
 
@@ -211,6 +212,7 @@ export interface Content extends LanguageName {
   }
   quizzes: Quizzes
   challenge: Challenge
+  experiments: ExperimentSlots
   confirm: { title: string; text: (origin: string) => string; accept: string; decline: string }
   pageFailures: Record<PageFailureCode, Message>
   serverFailures: Record<ServerFailureCode, Message>

@@ -5,6 +5,7 @@ declare module '@beralih/core.wasm?url' {
 declare module '@beralih/core_scalar.wasm?url' {
   const url: string
   export default url
+}
 
 declare module 'virtual:excerpts' {
   interface CodeLine {

@@ -1,5 +1,6 @@
 import type { Content } from '../schema'
 import { challenge } from './challenge'
+import { experiments } from './experiment-slots'
 import { failures } from './failures'
 import { name } from './name'
 import { quizzes } from './quizzes'
@@ -23,6 +24,7 @@ const content: Content = {
   quizzes,
   challenge,
   ...workbench,
+  experiments,
   ...failures,
 }
 export default content

@@ -20,25 +20,25 @@ export interface FlowOptions {
   emit: (event: FlowEvent) => void
 }
 
-interface Situation extends FlowOptions {
+export interface Situation extends FlowOptions {
   tell: Emit
   pipeline: Pipeline
 }
 
-interface OpenedContract extends ContractOpened {
+export interface OpenedContract extends ContractOpened {
   summary: ContractSummary
   bundle: URL
 }
 
 let kept: Pipeline | null = null // the session and the core outlive a run
 
-function pipelineOf(): Pipeline {
+export function pipelineOf(): Pipeline {
   if (!kept?.alive) kept = new Pipeline()
   return kept
 }
 
 /** Why no image may go to the server at all; null: it may. Nothing is sent anywhere before this is known. */
-async function refusalOf({ address, confirmUpload }: FlowOptions): Promise<ServerFailure | null> {
+export async function refusalOf({ address, confirmUpload }: FlowOptions): Promise<ServerFailure | null> {
   if (address.kind === 'invalid') return { code: 'address_invalid', facts: { detail: address.given } }
   if (address.kind === 'own') return null
   const { origin } = address
@@ -58,7 +58,7 @@ interface FoundContract {
  * The contract, from the first place that has one: the server, the folder beside the page, the last visit.
  * Says also why the server that images would go to cannot be used, if it cannot.
  */
-async function findContract(run: Situation, mayAskServer: boolean): Promise<{ found: FoundContract; failure: ServerFailure | null }> {
+export async function findContract(run: Situation, mayAskServer: boolean): Promise<{ found: FoundContract; failure: ServerFailure | null }> {
   const { address, root, stop, pipeline } = run
   const server = address.kind !== 'invalid' && mayAskServer ? address.base : null
   let failure: ServerFailure | null = null
@@ -86,7 +86,7 @@ async function findContract(run: Situation, mayAskServer: boolean): Promise<{ fo
   return { found: beside, failure }
 }
 
-async function openContract(run: Situation, found: FoundContract): Promise<OpenedContract> {
+export async function openContract(run: Situation, found: FoundContract): Promise<OpenedContract> {
   let summary: ContractSummary
   try {
     summary = summarizeContract(found.text)
@@ -101,13 +101,13 @@ async function openContract(run: Situation, found: FoundContract): Promise<Opene
   return { ...opened, summary, bundle: found.bundle }
 }
 
-function requireFile(contract: OpenedContract, role: string, name: string): BundleFile {
+export function requireFile(contract: OpenedContract, role: string, name: string): BundleFile {
   const file = fileOfRole(contract.summary, role)
   if (!file) throw new RunError('file_unlisted', { file: name })
   return file
 }
 
-async function obtainArtifact({ pipeline, tell }: Situation, file: BundleFile, bundle: URL) {
+export async function obtainArtifact({ pipeline, tell }: Situation, file: BundleFile, bundle: URL) {
   const { role, path, bytes } = file
   tell({ kind: 'artifact-announced', path, bytes })
   let shown = 0
@@ -135,7 +135,7 @@ async function readSample({ pipeline }: Situation, path: string, contract: Opene
   }
 }
 
-async function readInput(run: Situation, contract: OpenedContract) {
+export async function readInput(run: Situation, contract: OpenedContract) {
   const { input } = run
   if (input.kind === 'own') {
     const { name, type } = input.file

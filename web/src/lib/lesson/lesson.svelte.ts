@@ -84,7 +84,7 @@ export class Lesson {
   }
 
   /** Asked once a visit for each origin that was accepted; a refusal may be reconsidered. */
-  private ask(origin: string, signal: AbortSignal): Promise<boolean> {
+  ask(origin: string, signal: AbortSignal): Promise<boolean> {
     if (this.accepted.has(origin)) return Promise.resolve(true)
     return new Promise((resolve) => {
       const answer = (accepted: boolean) => {

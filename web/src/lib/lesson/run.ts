@@ -13,6 +13,7 @@ export interface Run {
   stepMs: Partial<Record<Step, number>>
   lines: readonly Line[]
   download: { path: string; received: number; bytes: number } | null
+  core: Known<'core-ready'> | null
   contract: Known<'contract-read'> | null
   artifacts: Readonly<Record<string, Known<'artifact-ready'>>>
   session: Known<'session-ready'> | null
@@ -31,6 +32,7 @@ export const idleRun: Run = {
   stepMs: {},
   lines: [],
   download: null,
+  core: null,
   contract: null,
   artifacts: {},
   session: null,
@@ -51,6 +53,8 @@ export function advance(run: Run, event: FlowEvent): Run {
       return { ...next, step: event.step }
     case 'step-ended':
       return { ...next, step: null, stepMs: { ...run.stepMs, [event.step]: event.ms } }
+    case 'core-ready':
+      return { ...next, core: event }
     case 'contract-read':
       return { ...next, contract: event }
     case 'artifact-announced':

@@ -1,9 +1,10 @@
 // The heavy half of the page, off the main thread: the C++ core and ONNX Runtime Web.
 import * as ort from 'onnxruntime-web/wasm'
 import type { BundleFile } from '../api/contract'
-import { asRunError, startCore, type Contract, type Core } from '../core/core'
+import { asRunError, startCore, type Contract, type Core, type PreprocessResult } from '../core/core'
 import { RunError } from '../lesson/failures'
 import { keepText, keptText, obtain } from './artifacts'
+import { labHandlers } from './lab'
 import type { Arguments, ArtifactReady, CallName, Preprocessed, Request, Reply, ResultOf, SessionReady } from './protocol'
 
 type Progress = (received: number) => void
@@ -17,7 +18,7 @@ let openText = ''
 let session: ort.InferenceSession | null = null
 let sessionReady: SessionReady | null = null
 let sessionSha256 = ''
-let tensor: ort.Tensor | null = null
+let tensor: Pick<PreprocessResult, 'tensor' | 'dtype' | 'shape'> | null = null
 const artifacts = new Map<string, Uint8Array<ArrayBuffer>>()
 const obtained = new Map<string, ArtifactReady>()
 
@@ -60,6 +61,7 @@ async function createSession(file: BundleFile, inputName: string): Promise<Sessi
       warmUpMs: performance.now() - created,
       runtimeBytes: runtimeBytes(),
       threads: ort.env.wasm.numThreads ?? 1,
+      version: ort.env.versions.web ?? ort.env.versions.common,
       reused: false,
     }
     sessionSha256 = file.sha256
@@ -71,20 +73,48 @@ async function createSession(file: BundleFile, inputName: string): Promise<Sessi
   }
 }
 
-function preprocess(name: string, bytes: Uint8Array<ArrayBuffer>): Preprocessed {
-  if (!contract) throw new RunError('unexpected', { detail: 'no contract is open' })
+function refuseUnreadable(name: string, bytes: Uint8Array) {
   if (bytes.length === 0) throw new RunError('empty_file', { file: name })
   if (isHeic(bytes)) throw new RunError('heic_image', { file: name })
+}
+
+function preprocess(name: string, bytes: Uint8Array<ArrayBuffer>): Preprocessed {
+  refuseUnreadable(name, bytes)
   try {
-    const { tensor: values, dtype, ...rest } = contract.preprocess(bytes)
-    tensor = new ort.Tensor(dtype, values, rest.shape)
+    const { tensor: values, dtype, ...rest } = opened().preprocess(bytes)
+    tensor = { tensor: values, dtype, shape: rest.shape }
     return { ...rest, dtype, inputSha256: started().sha256(bytes) }
   } catch (error) {
     throw asRunError(error, name)
   }
 }
 
+async function logitsOf({ tensor: values, dtype, shape }: Pick<PreprocessResult, 'tensor' | 'dtype' | 'shape'>, classes: number): Promise<Float32Array> {
+  const input = session?.inputNames[0]
+  const output = session?.outputNames[0]
+  if (!session || !input || !output) throw new RunError('session_failed', { detail: 'there is no session' })
+  const logits = (await session.run({ [input]: new ort.Tensor(dtype, values, shape) }))[output]?.data
+  if (!(logits instanceof Float32Array) || logits.length !== classes) {
+    throw new RunError('session_failed', { detail: `the model's output is not ${classes} float32 values` })
+  }
+  return logits
+}
+
+const opened = () => {
+  if (!contract) throw new RunError('unexpected', { detail: 'no contract is open' })
+  return contract
+}
+
 const handlers: Handlers = {
+  ...labHandlers({ core: started, contract: opened, contractText: () => openText, refuseUnreadable, logitsOf }),
+
+  async dropSession() {
+    await session?.release()
+    session = null
+    sessionReady = null
+    sessionSha256 = ''
+  },
+
   async start() {
     const before = performance.now()
     let bytes = 0
@@ -134,17 +164,10 @@ const handlers: Handlers = {
   preprocess: ([name, bytes]) => preprocess(name, bytes),
 
   async predict([classes]) {
-    if (!session || !tensor) throw new RunError('unexpected', { detail: 'there is no session or no tensor' })
-    const input = session.inputNames[0]
-    const output = session.outputNames[0]
-    if (!input || !output) throw new RunError('session_failed', { detail: 'the model has no input or no output' })
+    if (!tensor) throw new RunError('unexpected', { detail: 'there is no tensor' })
     const before = performance.now()
-    const result = await session.run({ [input]: tensor })
+    const logits = await logitsOf(tensor, classes)
     const ran = performance.now()
-    const logits = result[output]?.data
-    if (!(logits instanceof Float32Array) || logits.length !== classes) {
-      throw new RunError('session_failed', { detail: `the model's output is not ${classes} float32 values` })
-    }
     const predictions = started().topK(logits, classes)
     const done = performance.now()
     return { predictions, logitsSha256: started().sha256(bytesOf(logits)), inferenceMs: ran - before, postprocessMs: done - ran }

@@ -1,6 +1,7 @@
 // What the page asks of its worker, and what the worker answers. Types only: both sides are checked against them.
 import type { BundleFile } from '../api/contract'
 import type { FailureFacts, PageFailureCode } from '../lesson/failures'
+import type { LabCalls } from './lab-protocol'
 
 export interface CoreReady {
   version: string
@@ -31,6 +32,8 @@ export interface SessionReady {
   /** Of ONNX Runtime's own WebAssembly, uncompressed. */
   runtimeBytes: number
   threads: number
+  /** Of ONNX Runtime Web. */
+  version: string
   /** Made by an earlier run of this visit. */
   reused: boolean
 }
@@ -56,7 +59,7 @@ export interface PagePrediction {
   postprocessMs: number
 }
 
-export interface PipelineCalls {
+export interface PipelineCalls extends LabCalls {
   start: { arguments: []; result: CoreReady }
   openContract: { arguments: [text: string]; result: ContractOpened }
   keepContract: { arguments: [key: string, text: string]; result: void }

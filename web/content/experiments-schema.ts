@@ -1,0 +1,169 @@
+// The words of the experiments. The slots stand in the page from the start; the rest comes when one is opened.
+
+export const experimentIds = ['skewed-preprocessing', 'stateful-notebook', 'python-or-cpp', 'when-to-load', 'failure'] as const
+export type ExperimentId = (typeof experimentIds)[number]
+
+export interface ExperimentSlots {
+  heading: string
+  see: string
+  loading: string
+  missing: string
+  list: Record<ExperimentId, { title: string; claim: string }>
+  challengeRun: { title: string; claim: string }
+  receipt: { title: string; claim: string }
+}
+
+export type SwapKind = 'filter' | 'rounding' | 'canvas' | 'bgr'
+export type PolicyName = 'at-start' | 'per-request' | 'first-request'
+
+export interface LabContent {
+  common: {
+    run: string
+    stop: string
+    preparing: string
+    downloading: (file: string, received: string, total: string) => string
+    stopped: string
+    page: string
+    server: string
+    table: string
+    recorded: string
+    noServer: (why: string) => string
+    milliseconds: string
+    budget: string
+    withinBudget: string
+    overBudget: string
+    refused: string
+    failed: string
+    reading: string
+  }
+  skewed: {
+    legend: string
+    swaps: Record<SwapKind, string>
+    filter: string
+    compare: string
+    contractPicture: string
+    swappedPicture: string
+    differencePicture: (largest: string) => string
+    noDifference: string
+    caption: string
+    property: string
+    contract: string
+    swapped: string
+    tensor: string
+    prediction: string
+    values: string
+    differing: (count: string, total: string, percent: string) => string
+    largest: string
+    first: string
+    firstAt: (x: string, y: string, channel: string, ours: string, theirs: string) => string
+    none: string
+    readingSame: string
+    readingSameLabel: (percent: string, largest: string, label: string, before: string, after: string) => string
+    readingOtherLabel: (percent: string, largest: string, before: string, after: string) => string
+    server412: (field: string, ours: string, theirs: string, hash: string) => string
+    serverCannotKnow: (hash: string) => string
+    serverEqual: (hash: string) => string
+    serverOther: (title: string) => string
+  }
+  notebook: {
+    cells: Record<1 | 2 | 3 | 4, { name: string; code: string }>
+    runCell: (cell: string) => string
+    runAll: string
+    runTwice: string
+    restart: string
+    ask: string
+    image: (name: string, bytes: string) => string
+    tensor: (hash: string, least: string, most: string, mean: string) => string
+    prediction: (label: string, probability: string) => string
+    undefinedName: (name: string) => string
+    kernelRestarted: string
+    history: string
+    order: string
+    tensorColumn: string
+    predictionColumn: string
+    service: string
+    answer: string
+    logits: string
+    readingNone: string
+    readingNotebook: (runs: string, results: string) => string
+    readingService: (answers: string, tensors: string, logits: string, who: string) => string
+  }
+  recorded: {
+    none: string
+    needsLab: string
+    from: (date: string, machine: string) => string
+    series: string
+    requests: string
+    lost: string
+    recovery: string
+    reading: (best: string, bestP99: string, other: string, otherP99: string) => string
+    unreadable: (reason: string) => string
+  }
+  policies: {
+    names: Record<PolicyName, string>
+    button: string
+    progress: (policy: string, done: string, of: string) => string
+    caption: string
+    policy: string
+    first: string
+    rest: string
+    over: string
+    request: string
+    reading: (start: string, perRequest: string, firstOne: string, load: string) => string
+  }
+  failure: {
+    button: string
+    steady: string
+    killed: string
+    recovering: string
+    caption: string
+    event: string
+    value: string
+    answered: string
+    lost: string
+    noticed: string
+    recovered: string
+    splitCore: string
+    splitSession: string
+    reading: (lost: string, recovery: string, session: string) => string
+  }
+  challenge: {
+    seed: string
+    seconds: string
+    rate: string
+    button: (rate: string) => string
+    limits: string
+    needsServer: string
+    probing: string
+    searching: (rate: string) => string
+    holding: (rate: string) => string
+    search: string
+    stageRate: string
+    requests: string
+    refusedColumn: string
+    failedColumn: string
+    verdictColumn: string
+    sustained: string
+    notSustained: string
+    chart: (rate: string) => string
+    perSecond: string
+    second: string
+    meets: (p99: string, over: string, sent: string, bound: string) => string
+    misses: (p99: string, over: string, sent: string, bound: string) => string
+    refusals: (count: string, wait: string) => string
+    found: (rate: string) => string
+    foundNothing: (median: string) => string
+    recordedBeside: string
+    late: (ms: string, flight: string) => string
+  }
+  receipt: {
+    empty: string
+    copy: string
+    copied: string
+    copyFailed: string
+    download: string
+    replay: string
+    show: string
+    rows: Record<'input' | 'tensor' | 'contract' | 'preprocessing' | 'pageWeights' | 'serverWeights' | 'pageLogits' | 'serverLogits' | 'device' | 'versions', string>
+  }
+}

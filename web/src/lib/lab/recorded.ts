@@ -1,0 +1,85 @@
+// Results that were measured elsewhere and travel with this build: tests/bench/results/*.json. Whatever is shown of
+// them is labelled "recorded", with its date and machine. A build without them shows none.
+import { number, parseRecord, record, text, timestamp, type Json } from '../api/json'
+
+export const recordedSchema = 'beralih.recorded/1'
+export const recordedExperiments = ['python-or-cpp', 'when-to-load', 'failure', 'challenge'] as const
+export type RecordedExperiment = (typeof recordedExperiments)[number]
+
+export interface RecordedSeries {
+  id: string
+  /** What it is called everywhere; a program's name needs no translation. */
+  name: string
+  requests: number
+  refused: number
+  lost: number
+  /** From a kill to the next answer, where one was done. */
+  recoveryMs: number | null
+  ms: { p50: number; p90: number; p99: number; max: number }
+}
+
+export interface Recorded {
+  experiment: RecordedExperiment
+  recordedAt: string
+  machine: string
+  versions: Record<string, string>
+  series: RecordedSeries[]
+}
+
+const optional = (json: Json, key: string, name: string) => (json[key] === undefined ? 0 : number(json[key], name))
+
+function seriesOf(value: unknown, position: number): RecordedSeries {
+  const at = `series[${position}]`
+  const json = record(value, at)
+  const latency = record(json.latency_ms, `${at}.latency_ms`)
+  const ms = (key: string) => number(latency[key], `${at}.latency_ms.${key}`)
+  const found = { p50: ms('p50'), p90: ms('p90'), p99: ms('p99'), max: ms('max') }
+  if (found.p50 > found.p90 || found.p90 > found.p99 || found.p99 > found.max) throw new Error(`${at}.latency_ms does not ascend`)
+  return {
+    id: text(json.id, `${at}.id`),
+    name: text(json.name, `${at}.name`),
+    requests: number(json.requests, `${at}.requests`),
+    refused: optional(json, 'refused', `${at}.refused`),
+    lost: optional(json, 'lost', `${at}.lost`),
+    recoveryMs: json.recovery_ms === undefined ? null : number(json.recovery_ms, `${at}.recovery_ms`),
+    ms: found,
+  }
+}
+
+/** Throws an Error that says what is wrong with it; null: another schema's file, which is not for the page. */
+export function parseRecorded(body: string): Recorded | null {
+  const json = parseRecord(body, 'the recorded result')
+  if (typeof json.schema !== 'string') throw new Error('schema is missing')
+  if (json.schema !== recordedSchema) return null
+  const experiment = recordedExperiments.find((name) => name === json.experiment)
+  if (!experiment) throw new Error(`experiment is not one of ${recordedExperiments.join(', ')}`)
+  if (!Array.isArray(json.series) || json.series.length === 0) throw new Error('series is missing')
+  const versions = record(json.versions ?? {}, 'versions')
+  return {
+    experiment,
+    recordedAt: timestamp(json.recorded_at, 'recorded_at'),
+    machine: text(json.machine, 'machine'),
+    versions: Object.fromEntries(Object.entries(versions).map(([name, version]) => [name, text(version, `versions.${name}`)])),
+    series: json.series.map(seriesOf),
+  }
+}
+
+export interface RecordedResults {
+  found: Recorded[]
+  /** What a file of the build had wrong with it. */
+  unreadable: string[]
+}
+
+export function readRecorded(files: readonly string[], experiment: RecordedExperiment): RecordedResults {
+  const results: RecordedResults = { found: [], unreadable: [] }
+  for (const file of files) {
+    try {
+      const parsed = parseRecorded(file)
+      if (parsed?.experiment === experiment) results.found.push(parsed)
+    } catch (error) {
+      results.unreadable.push(error instanceof Error ? error.message : String(error))
+    }
+  }
+  results.found.sort((a, b) => b.recordedAt.localeCompare(a.recordedAt)) // the newest first
+  return results
+}
