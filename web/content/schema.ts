@@ -1,8 +1,9 @@
 // One schema for every language: a language that lacks a sentence does not compile.
 import type { PageFailureCode, ServerFailureCode } from '../src/lib/lesson/failures'
+import type { ChallengeStep, OptionOf, PlanArtifact, PlanField, planChoices, QuizId } from '../src/lib/lesson/quizzes'
 
 /** Text with formulas in it; a quantity is typeset as MathML. */
-export type RichText = readonly (string | { quantity: string; unit: string })[]
+export type RichText = readonly (string | { quantity: string; unit?: string })[]
 
 export interface Principle {
   id: 'latency' | 'availability' | 'reproducibility'
@@ -40,21 +41,77 @@ export interface LanguageName {
   long: string
   /** The language at `/`; the others live at `/<language>/`. */
   isDefault: boolean
+  /** Written from right to left. */
+  rightToLeft?: true
+}
+
+/** Text that never changes while the page is open: it is in the prerendered page alone, never in a script. */
+export interface Prose {
+  course: string
+  lecture: string
+  heading: [string, string]
+  intro: string
+  sectionTitle: string
+  sectionText: string
+  principles: readonly Principle[]
+  focusTitle: string
+  focusText: string
+  code: { label: string; files: string; lines: string }
+  challenge: { title: string; task: string; text: RichText }
+}
+
+export interface QuizText<Option extends string> {
+  question: string
+  /** Why it is right, or why it is not. */
+  options: Record<Option, { text: string; why: string }>
+}
+
+export interface Quizzes {
+  label: string
+  number: (position: number) => string
+  commit: string
+  retry: string
+  chooseFirst: string
+  right: string
+  wrong: string
+  /** Beside an option: the learner's choice, and the right one. */
+  yours: string
+  answer: string
+  score: (right: number, of: number) => string
+  kept: string
+  notKept: string
+  reset: string
+  list: { [Id in QuizId]: QuizText<OptionOf<Id>> }
+}
+
+export interface Challenge {
+  number: (position: number) => string
+  steps: Record<ChallengeStep, { question: string; solution: string }>
+  yourAnswer: string
+  reveal: string
+  hide: string
+  revealFirst: string
+  solution: string
+  artifacts: string
+  artifactNames: Record<PlanArtifact, string>
+  artifactWhys: Record<PlanArtifact, string>
+  necessary: string
+  notNecessary: string
+  planTitle: string
+  planLabel: string
+  fields: Record<PlanField, string>
+  choices: { [Field in PlanField]: Record<(typeof planChoices)[Field][number], { text: string; means: string }> }
+  meansTitle: string
+  computed: string
+  inFlight: (requests: string) => string
+  turn: (milliseconds: string, batch: string, replicas: string) => string
+  memory: (gigabytes: string) => string
+  reading: (gigabytesPerSecond: string) => string
+  nothingChosen: string
 }
 
 export interface Content extends LanguageName {
   page: { title: string; description: string; skip: string; clock: string; languages: string; theme: string; light: string; dark: string; licence: string }
-  lesson: {
-    course: string
-    lecture: string
-    heading: [string, string]
-    intro: string
-    sectionTitle: string
-    sectionText: string
-    principles: readonly Principle[]
-    focusTitle: string
-    focusText: string
-  }
   evidence: {
     unmeasured: string
     latency: (milliseconds: string) => string
@@ -152,6 +209,8 @@ export interface Content extends LanguageName {
     budget: string
     stagesLabel: (server: string, page: string) => string
   }
+  quizzes: Quizzes
+  challenge: Challenge
   confirm: { title: string; text: (origin: string) => string; accept: string; decline: string }
   pageFailures: Record<PageFailureCode, Message>
   serverFailures: Record<ServerFailureCode, Message>

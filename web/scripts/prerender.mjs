@@ -41,7 +41,7 @@ for (const page of pages) {
     page.head,
   ].join('\n')
   const root = page.isDefault ? './' : '../'
-  const attributes = `lang="${page.language}" data-root="${root}" data-languages="${page.languages}"${page.isDefault ? ' data-default' : ''}`
+  const attributes = `lang="${page.language}" dir="${page.direction}" data-root="${root}" data-languages="${page.languages}"${page.isDefault ? ' data-default' : ''}`
   const html = template
     .replace('lang="id" data-root="./"', () => attributes)
     .replace('<!--head-->', () => head)

@@ -5,4 +5,12 @@ declare module '@beralih/core.wasm?url' {
 declare module '@beralih/core_scalar.wasm?url' {
   const url: string
   export default url
+
+declare module 'virtual:excerpts' {
+  interface CodeLine {
+    number: number
+    html: string
+    steps: string
+  }
+  export const excerpts: { id: string; tab: string; path: string; lines: CodeLine[] }[]
 }

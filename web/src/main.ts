@@ -1,13 +1,44 @@
 import './styles/index.css'
 import { hydrate, mount } from 'svelte'
 import { loadContent } from '../content'
-import App from './App.svelte'
+import { islands } from './islands'
+import { enliven } from './lib/lesson/code-panel.svelte'
+import { Lesson } from './lib/lesson/lesson.svelte'
+import { prerenderedProse } from './lib/lesson/prose'
 
 const page = document.documentElement
-const target = document.getElementById('app')
-if (!target) throw new Error('index.html has no #app')
-const props = { content: await loadContent(page.lang), root: page.dataset.root ?? './' }
+const content = await loadContent(page.lang)
+const lesson = new Lesson(content, page.dataset.root ?? './')
 
-// The development server has no prerendered text.
-if (target.firstElementChild) hydrate(App, { target, props })
-else mount(App, { target, props })
+const app = document.querySelector('#app')
+if (!app) throw new Error('index.html has no #app')
+const prerendered = app.firstElementChild !== null
+if (import.meta.env.DEV && !prerendered) {
+  const { mountPage } = await import('./development')
+  lesson.prose = await mountPage(app, content)
+} else {
+  lesson.prose = prerenderedProse()
+}
+
+/** A long task would hold up a scroll or a press: each part comes to life in a task of its own. */
+const breath = () => new Promise<void>((resolve) => setTimeout(resolve))
+
+const panel = document.querySelector<HTMLElement>('#code')
+if (panel) enliven(panel, lesson)
+for (const { name, component, props } of islands) {
+  const target = document.querySelector(`[data-island="${name}"]`)
+  if (!target) continue
+  await breath()
+  const live = prerendered ? hydrate : mount
+  live(component, { target, props: { ...props, lesson } })
+}
+lesson.learner.restore()
+
+// A column that is shorter than the other stays in view; how far it may scroll away depends on its height.
+const heights = new ResizeObserver((entries) => {
+  for (const { target, borderBoxSize } of entries) (target as HTMLElement).style.setProperty('--own-h', `${borderBoxSize[0]?.blockSize ?? 0}px`)
+})
+document.querySelectorAll('.bench, .quizzes, .chal > .read').forEach((column) => heights.observe(column))
+
+addEventListener('popstate', () => void lesson.speakAddress())
+addEventListener('beforeprint', () => document.querySelectorAll('details').forEach((part) => (part.open = true)))

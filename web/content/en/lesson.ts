@@ -1,6 +1,6 @@
-import type { Content } from '../schema'
+import type { Prose } from '../schema'
 
-export const lesson: Content['lesson'] = {
+export const lesson: Prose = {
   course: 'EvoClass-AI002',
   lecture: 'Lecture 10',
   heading: ['Moving to Production:', 'The Deployment Mindset'],
@@ -35,4 +35,16 @@ export const lesson: Content['lesson'] = {
   focusTitle: 'Focus: The Model Service',
   focusText:
     'Instead of deploying the whole training script, we deploy a minimal, self-contained service wrapper. This service only has to handle three tasks: loading the optimised model artifacts, applying the input preprocessing, and running the forward pass to return a prediction.',
+  code: { label: 'Service code', files: 'Code files', lines: 'The lines that the running step corresponds to are marked.' },
+  challenge: {
+    title: 'Challenge: Defining the Minimal Service',
+    task: 'Plan the structural requirements for a low-latency service.',
+    text: [
+      'You need to deploy a complex image classification model (',
+      { quantity: '1', unit: 'GB' },
+      ') that requires specialized image preprocessing. It must handle ',
+      { quantity: '50' },
+      ' requests per second.',
+    ],
+  },
 }

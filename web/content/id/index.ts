@@ -1,7 +1,8 @@
 import type { Content } from '../schema'
+import { challenge } from './challenge'
 import { failures } from './failures'
-import { lesson } from './lesson'
 import { name } from './name'
+import { quizzes } from './quizzes'
 import { workbench } from './workbench'
 
 const content: Content = {
@@ -19,7 +20,8 @@ const content: Content = {
     licence:
       'Beralih, Apache-2.0. Bobot ResNet-34: penulis dlib, CC0. Contoh: scikit-image (CC0), torchvision (BSD-3). Huruf: Source Serif 4 dan Source Code Pro (OFL).',
   },
-  lesson,
+  quizzes,
+  challenge,
   ...workbench,
   ...failures,
 }

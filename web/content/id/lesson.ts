@@ -1,6 +1,6 @@
-import type { Content } from '../schema'
+import type { Prose } from '../schema'
 
-export const lesson: Content['lesson'] = {
+export const lesson: Prose = {
   course: 'EvoClass-AI002',
   lecture: 'Lecture 10',
   heading: ['Beralih ke Produksi:', 'Pola Pikir Pengembangan'],
@@ -35,4 +35,16 @@ export const lesson: Content['lesson'] = {
   focusTitle: 'Fokus: Layanan Model',
   focusText:
     'Alih-alih mengimplementasikan seluruh skrip pelatihan, kita mengimplementasikan pembungkus layanan minimal dan mandiri. Layanan ini hanya perlu menangani tiga tugas: memuat artefak model yang dioptimalkan, menerapkan pra-pemrosesan input, dan menjalankan proses maju untuk mengembalikan prediksi.',
+  code: { label: 'Kode layanan', files: 'Berkas kode', lines: 'Baris yang sesuai dengan langkah yang berjalan ditandai.' },
+  challenge: {
+    title: 'Tantangan: Merancang Layanan Minimal',
+    task: 'Rencanakan kebutuhan struktural untuk layanan berlatensi rendah.',
+    text: [
+      'Anda perlu menerapkan ke produksi sebuah model klasifikasi gambar yang kompleks (',
+      { quantity: '1', unit: 'GB' },
+      ') yang memerlukan pra-pemrosesan gambar khusus. Layanan harus menangani ',
+      { quantity: '50' },
+      ' permintaan per detik.',
+    ],
+  },
 }

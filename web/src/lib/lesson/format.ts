@@ -3,6 +3,8 @@
 export interface Format {
   whole: (value: number) => string
   ms: (value: number) => string
+  /** As many digits as there are, one at most after the comma. */
+  short: (value: number) => string
   probability: (value: number) => string
   megabytes: (bytes: number) => string
   /** Hours to seconds, on the learner's clock. */
@@ -14,11 +16,13 @@ export function formatFor(language: string): Format {
     new Intl.NumberFormat(language, { minimumFractionDigits: least, maximumFractionDigits: most })
   const whole = digits(0)
   const one = digits(1)
+  const upToOne = digits(0, 1)
   const four = digits(4)
   const clock = new Intl.DateTimeFormat(language, { timeStyle: 'medium' })
   return {
     whole: (value) => whole.format(value),
     ms: (value) => one.format(value),
+    short: (value) => upToOne.format(value),
     probability: (value) => four.format(value),
     megabytes: (bytes) => one.format(bytes / 1e6),
     time: (timestamp) => clock.format(new Date(timestamp)),

@@ -4,6 +4,7 @@ import type { Content, LanguageName } from '../../../content/schema'
 import { serverAddress } from '../api/address'
 import type { Input } from './flow'
 import { formatFor } from './format'
+import { Learner } from './learner.svelte'
 import { advance, idleRun, startedRun, type Run } from './run'
 
 /** The golden images of the default bundle, until a contract says which there are. */
@@ -12,6 +13,12 @@ const defaultSamples = ['golden/coffee.png', 'golden/chelsea.png', 'golden/dog1.
 interface Question {
   origin: string
   answer: (accepted: boolean) => void
+}
+
+/** The text that no script carries: it changes its language by the prerendered page of the other one. */
+export interface Prose {
+  fetch: (address: URL) => Promise<unknown>
+  speak: (address: URL, language: string) => Promise<void>
 }
 
 export class Lesson {
@@ -24,6 +31,9 @@ export class Lesson {
   now = $state(0)
   /** The page's root as an address; null while prerendering. */
   readonly root: URL | null
+  readonly learner = new Learner()
+  /** Set once the page is live. */
+  prose: Prose | null = null
   readonly format = $derived(formatFor(this.content.language))
   readonly running = $derived(this.run.phase === 'running')
   readonly samples = $derived(
@@ -100,25 +110,29 @@ export class Lesson {
     return url
   }
 
-  async speak(language: string, address: URL | null) {
+  async speak(language: string, address: URL, move: 'push' | 'stay') {
     try {
-      this.content = await loadContent(language)
+      const [content] = await Promise.all([loadContent(language), this.prose?.fetch(address)])
+      await this.prose?.speak(address, language)
+      this.content = content
     } catch {
-      if (address) location.assign(address) // the words did not arrive here: the page in that language may have them
+      location.assign(address) // the words did not arrive here: the page in that language may have them
       return
     }
     const page = document.documentElement
     page.lang = language
+    page.dir = this.content.rightToLeft ? 'rtl' : 'ltr'
     document.title = this.content.page.title
     document.querySelector('meta[name=description]')?.setAttribute('content', this.content.page.description)
-    if (address) history.pushState({ language }, '', address)
+    if (move === 'push') history.pushState({ language }, '', address)
     remember('language', language)
   }
 
   /** Back and forward change the address; the language follows it. */
   async speakAddress() {
     const name = languages.find((candidate) => this.addressOf(candidate)?.pathname === location.pathname)
-    if (name && name.language !== this.content.language) await this.speak(name.language, null)
+    const address = name && this.addressOf(name)
+    if (address && name.language !== this.content.language) await this.speak(name.language, address, 'stay')
   }
 }
 

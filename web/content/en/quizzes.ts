@@ -1,0 +1,70 @@
+import type { Quizzes } from '../schema'
+
+export const quizzes: Quizzes = {
+  label: 'Questions',
+  number: (position) => `Question ${position}`,
+  commit: 'Commit answer',
+  retry: 'Try again',
+  chooseFirst: 'Choose an answer first; the reasons appear once it is committed.',
+  right: 'Right.',
+  wrong: 'Not quite.',
+  yours: 'your choice',
+  answer: 'right answer',
+  score: (right, of) => `${right} of ${of} questions answered right.`,
+  kept: 'Answers and plan are kept in this browser only.',
+  notKept: 'This browser does not allow storage: answers and plan last for this visit only.',
+  reset: 'Delete answers and plan',
+  list: {
+    notebook: {
+      question: 'Which feature of a Jupyter notebook makes it unsuitable for production deployment?',
+      options: {
+        python: {
+          text: 'It primarily uses Python code',
+          why: 'The language is not the problem: inference_service.py on this page is Python too, and its tensor equals the C++ server’s bit for bit. What decides is how state is kept.',
+        },
+        stateful: {
+          text: 'It is inherently stateful and resource-intensive',
+          why: 'What a cell computes depends on which cells have run, how often, and in which order. Every intermediate value stays in memory while the kernel lives, and concurrent requests would overwrite each other’s variables.',
+        },
+        gpu: {
+          text: 'It cannot directly access the GPU',
+          why: 'A notebook uses the GPU through the same PyTorch as a script or a service. It lacks turns, not access: one kernel holds its GPU memory for as long as it lives.',
+        },
+      },
+    },
+    conversion: {
+      question: 'What is the primary purpose of converting a PyTorch model to TorchScript or ONNX before deployment?',
+      options: {
+        speed: {
+          text: 'Optimization for faster C++ execution and reduced Python dependency',
+          why: 'The architecture becomes a file that runs without its Python class: architecture.pt here has 22,605 bytes and is opened by the C++ server; edge.onnx, 22,410,868 bytes, is run by this page. Neither needs a Python interpreter.',
+        },
+        theft: {
+          text: 'To prevent model theft or reverse engineering',
+          why: 'Conversion hides nothing: the graph and the weights in TorchScript and in ONNX can be read with common tools, layer by layer. Access control and encryption are for that.',
+        },
+        preprocessing: {
+          text: 'To automatically handle input data preprocessing',
+          why: 'The converted model here still takes a finished tensor of 1 × 3 × 227 × 227. Turning an image into that tensor is the service’s task, which is why the contract states every knob of it.',
+        },
+      },
+    },
+    loading: {
+      question: 'When designing a production API, when should the model weights be loaded?',
+      options: {
+        start: {
+          text: 'Once, when the service initializes',
+          why: 'The weights are in memory before the service says that it is ready, and all requests share them. Measured: 83 ms per prediction in the median (inference_service.py, ResNet-34, one processor core, 23 November 2026).',
+        },
+        every: {
+          text: 'At the start of every prediction request',
+          why: 'Every request repeats the same work. Measured on the same machine and day: 341 ms in the median, four times as long, for the same prediction. Concurrent requests multiply the memory too.',
+        },
+        first: {
+          text: 'When the first request to the service is received',
+          why: 'The loading time (measured: 197 ms, then 122 ms for a first run that is still cold) does not go away; it moves to the first user and everybody queued behind. And a damaged file is noticed only once users are there.',
+        },
+      },
+    },
+  },
+}

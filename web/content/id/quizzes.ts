@@ -1,0 +1,70 @@
+import type { Quizzes } from '../schema'
+
+export const quizzes: Quizzes = {
+  label: 'Pertanyaan',
+  number: (position) => `Pertanyaan ${position}`,
+  commit: 'Kunci jawaban',
+  retry: 'Coba lagi',
+  chooseFirst: 'Pilih satu jawaban dahulu; alasannya muncul sesudah dikunci.',
+  right: 'Benar.',
+  wrong: 'Belum tepat.',
+  yours: 'pilihan Anda',
+  answer: 'jawaban benar',
+  score: (right, of) => `${right} dari ${of} pertanyaan terjawab benar.`,
+  kept: 'Jawaban dan rencana disimpan di peramban ini saja.',
+  notKept: 'Peramban ini tidak mengizinkan penyimpanan: jawaban dan rencana hanya bertahan selama kunjungan ini.',
+  reset: 'Hapus jawaban dan rencana',
+  list: {
+    notebook: {
+      question: 'Fitur mana dari catatan Jupyter yang membuatnya tidak cocok untuk deployment produksi?',
+      options: {
+        python: {
+          text: 'Terutama memakai kode Python',
+          why: 'Bahasanya bukan masalahnya: inference_service.py di halaman ini juga Python, dan tensornya sama bit demi bit dengan tensor server C++. Yang menentukan adalah cara keadaan disimpan.',
+        },
+        stateful: {
+          text: 'Pada dasarnya berbasis status dan boros sumber daya',
+          why: 'Hasil sebuah sel bergantung pada sel mana yang sudah dijalankan, berapa kali, dan dalam urutan apa. Semua data antara tetap memakan memori selama kernel hidup, dan permintaan yang datang bersamaan akan saling menimpa variabel.',
+        },
+        gpu: {
+          text: 'Tidak dapat mengakses GPU secara langsung',
+          why: 'Catatan memakai GPU lewat PyTorch yang sama seperti skrip dan layanan. Yang kurang bukan akses, melainkan giliran: satu kernel menahan memori GPU selama ia hidup.',
+        },
+      },
+    },
+    conversion: {
+      question: 'Apa tujuan utama mengonversi model PyTorch ke TorchScript atau ONNX sebelum deployment?',
+      options: {
+        speed: {
+          text: 'Optimasi agar eksekusi C++ lebih cepat dan ketergantungan pada Python berkurang',
+          why: 'Arsitektur menjadi berkas yang dapat dijalankan tanpa kelas Python aslinya: architecture.pt di sini 22.605 bita dan dibuka server C++; edge.onnx, 22.410.868 bita, dijalankan halaman ini. Keduanya tanpa penafsir Python.',
+        },
+        theft: {
+          text: 'Mencegah pencurian model atau rekayasa balik',
+          why: 'Konversi tidak menyembunyikan apa pun: graf dan bobot dalam TorchScript maupun ONNX dapat dibaca dengan alat umum, lapisan demi lapisan. Untuk itu ada kontrol akses dan enkripsi.',
+        },
+        preprocessing: {
+          text: 'Menangani pra-pemrosesan data input secara otomatis',
+          why: 'Model yang dikonversi di sini tetap menerima tensor 1 × 3 × 227 × 227 yang sudah jadi. Mengubah gambar menjadi tensor itu tugas layanan; karena itulah setiap kenopnya tertulis dalam kontrak.',
+        },
+      },
+    },
+    loading: {
+      question: 'Saat merancang API produksi, kapan bobot model sebaiknya dimuat?',
+      options: {
+        start: {
+          text: 'Satu kali, saat layanan diinisialisasi',
+          why: 'Bobot sudah di memori sebelum layanan menyatakan diri siap, lalu dipakai bersama oleh semua permintaan. Terukur: median 83 ms per prediksi (inference_service.py, ResNet-34, satu inti prosesor, 23 November 2026).',
+        },
+        every: {
+          text: 'Di awal setiap permintaan prediksi',
+          why: 'Setiap permintaan mengulang pekerjaan yang sama. Terukur pada mesin dan hari yang sama: median 341 ms, empat kali lipat, padahal prediksinya sama. Bila permintaan datang bersamaan, memori pun ikut berlipat.',
+        },
+        first: {
+          text: 'Saat permintaan pertama diterima layanan',
+          why: 'Waktu muat (terukur 197 ms, lalu jalan pertama yang masih dingin 122 ms) tidak hilang, hanya berpindah ke pengguna pertama dan semua yang antre di belakangnya. Berkas yang rusak pun baru ketahuan setelah layanan menerima pengguna.',
+        },
+      },
+    },
+  },
+}
