@@ -4,13 +4,14 @@ set -euo pipefail
 
 usage() {
   cat <<'EOF'
-usage: ./run.sh [--port N] [--host ADDRESS] [--model NAME] [--no-install]
+usage: ./run.sh [--port N] [--host ADDRESS] [--model NAME] [--with-python] [--no-install]
 
 Installs what is missing (Debian 12), builds, prepares the model and starts the server. Ctrl-C stops it.
 
   --port N          port to listen on (default 8080; 0 picks a free one)
   --host ADDRESS    address to listen on (default 127.0.0.1: this machine only; 0.0.0.0: every network)
   --model NAME      model to serve, one of models/recipes/NAME.bundle.sh (default resnet34)
+  --with-python     start the Python service beside it, on a free port; both end together
   --no-install      install nothing: name the packages that are missing, and stop
   --help            this text
 
@@ -31,6 +32,7 @@ port=${BERALIH_PORT:-8080}
 host=${BERALIH_HOST:-127.0.0.1}
 model=resnet34
 may_install=yes
+with_python=
 while (($#)); do
   case $1 in
     --port=* | --host=* | --model=*) set -- "${1%%=*}" "${1#*=}" "${@:2}" && continue ;;
@@ -40,6 +42,7 @@ while (($#)); do
       shift
       ;;
     --no-install) may_install=no ;;
+    --with-python) with_python=yes ;;
     -h | --help) usage && exit ;;
     *) wrong_use "unknown argument: $1" ;;
   esac
@@ -76,6 +79,7 @@ fi
 
 step_total=6
 mapfile -t lists < <(page_lists)
+[[ -z $with_python ]] || lists+=(python_service)
 install_packages "$may_install" build models "${lists[@]}"
 build_release beralih
 prepare_bundle "$model"
@@ -83,4 +87,23 @@ build_wasm beralih_wasm
 build_page
 step "starting the server"
 [[ $terminal ]] && printf '\n'
-exec build/release/native_server/beralih serve --bundle "models/bundles/$model" --host "$host" --port "$port" --web web/dist
+[[ $with_python ]] ||
+  exec build/release/native_server/beralih serve --bundle "models/bundles/$model" --host "$host" --port "$port" --web web/dist
+
+# Both are children; when one ends, or on a signal, the other is told to. The Python service prints its own address.
+stopping=
+trap 'stopping=yes; kill -TERM "${services[@]}" 2>/dev/null || true' INT TERM
+services=()
+BERALIH_BUNDLE="models/bundles/$model" /usr/bin/python3 -m uvicorn --app-dir web/content/code inference_service:app --port 0 &
+services+=($!)
+build/release/native_server/beralih serve --bundle "models/bundles/$model" --host "$host" --port "$port" --web web/dist &
+services+=($!)
+status=0
+wait -n "${services[@]}" || status=$?
+kill -TERM "${services[@]}" 2>/dev/null || true
+if [[ $stopping ]]; then  # then the server's own status counts, as without the Python service
+  status=0
+  wait "${services[1]}" || status=$?
+fi
+wait || true
+exit "$status"

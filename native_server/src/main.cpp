@@ -31,6 +31,8 @@ int main(int argc, char** argv) {
   beralih::add_bundle_command(app);
   beralih::add_presets_command(app);
   beralih::add_health_command(app);
+  beralih::add_loadtest_command(app);
+  beralih::add_replay_command(app);
 
   try {
     app.parse(argc, argv);

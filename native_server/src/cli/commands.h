@@ -12,6 +12,8 @@ void add_preprocess_command(CLI::App& app);
 void add_bundle_command(CLI::App& app);
 void add_presets_command(CLI::App& app);
 void add_health_command(CLI::App& app);
+void add_loadtest_command(CLI::App& app);
+void add_replay_command(CLI::App& app);
 
 inline constexpr const char* kDefaultBundle = "models/bundles/resnet34";
 

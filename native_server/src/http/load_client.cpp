@@ -1,0 +1,221 @@
+#include "http/load_client.h"
+
+#include <httplib.h>
+
+#include <atomic>
+#include <charconv>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+namespace beralih {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::seconds kAnswerTimeout{30};
+constexpr std::chrono::seconds kConnectTimeout{5};
+// What is still unsent then counts as failed: an overloaded server must not make the test endless.
+constexpr std::chrono::seconds kGiveUp{30};
+constexpr std::chrono::milliseconds kProgressStep{200};
+constexpr int kHighestPort = 65535;
+constexpr int kOk = 200;
+constexpr int kTooManyRequests = 429;
+constexpr size_t kMostShown = 300;
+
+void configure(httplib::Client& client, bool keep_alive) {
+  client.set_tcp_nodelay(true);
+  client.set_keep_alive(keep_alive);
+  client.set_connection_timeout(kConnectTimeout);
+  client.set_read_timeout(kAnswerTimeout);
+  client.set_write_timeout(kAnswerTimeout);
+}
+
+httplib::Headers headers_of(const LoadBody& body, int64_t deadline_ms) {
+  httplib::Headers headers(body.headers.begin(), body.headers.end());
+  if (deadline_ms > 0) headers.emplace("X-Request-Deadline-Ms", std::to_string(deadline_ms));
+  return headers;
+}
+
+struct Shared {
+  const LoadTarget& target;
+  const std::vector<LoadBody>& bodies;
+  const std::vector<Arrival>& arrivals;
+  const LoadSettings& settings;
+  Clock::time_point start;
+  Clock::time_point give_up;
+  std::atomic<size_t> next{0};
+  std::atomic<uint64_t> done{0};
+  std::atomic<uint64_t> failed{0};
+  std::mutex mutex;  // guards `total`
+  LoadTestRecord total;
+};
+
+// One connection: takes the next arrival, waits for its time, sends. An arrival that finds every
+// connection in use is taken late, and its latency counts from when it was due all the same.
+void send_arrivals(Shared& shared) {
+  httplib::Client client(shared.target.host, shared.target.port);
+  configure(client, shared.settings.keep_alive);
+  LoadTestRecord record;
+  for (;;) {
+    const size_t index = shared.next.fetch_add(1);
+    if (index >= shared.arrivals.size()) break;
+    const Arrival& arrival = shared.arrivals[index];
+    const Clock::time_point due = shared.start + arrival.at;
+    const bool waited = Clock::now() > due;
+    ++record.scheduled;
+    if (Clock::now() > shared.give_up) {
+      ++record.not_sent;
+      shared.done.fetch_add(1);
+      shared.failed.fetch_add(1);
+      continue;
+    }
+    std::this_thread::sleep_until(due);
+    const Clock::time_point sent = Clock::now();
+    if (waited) {
+      ++record.waited_for_connection;
+    } else {
+      record.send_lag.record((sent - due).count());
+    }
+    const LoadBody& body = shared.bodies[arrival.image];
+    const auto answer =
+        client.Post(shared.target.path, headers_of(body, shared.settings.deadline_ms), body.bytes,
+                    body.content_type);
+    const Clock::time_point end = Clock::now();
+    record.seconds = std::chrono::duration<double>(end - shared.start).count();
+    if (answer && answer->status == kOk) {
+      ++record.served;
+      record.latency.record((end - due).count());
+      record.service.record((end - sent).count());
+      const double limit_ns = shared.settings.limit_ms * 1e6;
+      if (static_cast<double>((end - due).count()) > limit_ns) ++record.served_late;
+    } else {
+      shared.failed.fetch_add(1);
+      if (!answer) {
+        ++record.transport_errors[httplib::to_string(answer.error())];
+      } else if (answer->status == kTooManyRequests) {
+        ++record.refused;
+      } else {
+        ++record.statuses[answer->status];
+      }
+    }
+    shared.done.fetch_add(1);
+  }
+  const std::lock_guard lock(shared.mutex);
+  shared.total.merge(record);
+}
+
+std::string where(const LoadTarget& target) {
+  return "http://" + target.host + ":" + std::to_string(target.port) + target.path;
+}
+
+}  // namespace
+
+Result<LoadTarget> parse_load_target(const std::string& url) {
+  const Error wrong{ErrorCode::kInvalidArgument,
+                    "\"" + url.substr(0, kMostShown) +
+                        "\" is no address that this command can call: give one like "
+                        "http://127.0.0.1:8080/api/classify"};
+  constexpr std::string_view kScheme = "http://";
+  if (!url.starts_with(kScheme)) return wrong;
+  const size_t slash = url.find('/', kScheme.size());
+  std::string authority = url.substr(
+      kScheme.size(), slash == std::string::npos ? std::string::npos : slash - kScheme.size());
+  LoadTarget target;
+  target.path = slash == std::string::npos ? "/api/classify" : url.substr(slash);
+  if (target.path == "/") target.path = "/api/classify";
+  const size_t bracket = authority.find(']');
+  const size_t colon = authority.find(':', bracket == std::string::npos ? 0 : bracket);
+  if (colon != std::string::npos) {
+    const char* first = authority.data() + colon + 1;
+    const char* last = authority.data() + authority.size();
+    const auto parsed = std::from_chars(first, last, target.port);
+    if (parsed.ec != std::errc() || parsed.ptr != last || target.port < 1 ||
+        target.port > kHighestPort)
+      return wrong;
+    authority.resize(colon);
+  }
+  if (authority.starts_with('[') && authority.ends_with(']'))
+    authority = authority.substr(1, authority.size() - 2);
+  if (authority.empty() || url.find_first_of(" \r\n\t") != std::string::npos) return wrong;
+  target.host = authority;
+  return target;
+}
+
+Result<std::pair<std::string, std::vector<int64_t>>> fetch_model_input(const LoadTarget& target) {
+  constexpr std::string_view kInfer = "/infer";
+  if (!target.path.ends_with(kInfer)) {
+    return Error{
+        ErrorCode::kInvalidArgument,
+        "Tensors can only be sent to an address that ends in /infer, not to " + target.path};
+  }
+  httplib::Client client(target.host, target.port);
+  configure(client, false);
+  const std::string path = target.path.substr(0, target.path.size() - kInfer.size());
+  const auto answer = client.Get(path);
+  if (!answer) {
+    return Error{ErrorCode::kIo,
+                 where(target) + " does not answer: " + httplib::to_string(answer.error())};
+  }
+  const auto json = nlohmann::json::parse(answer->body, nullptr, false);
+  try {
+    const auto& input = json.at("inputs").at(0);
+    auto shape = input.at("shape").get<std::vector<int64_t>>();
+    constexpr int64_t kMostElements = int64_t{1} << 28;
+    int64_t elements = 1;
+    for (int64_t& size : shape) {
+      if (size < 0) size = 1;
+      if (size == 0 || size > kMostElements / elements) {
+        return Error{ErrorCode::kInvalidArgument,
+                     "The model behind " + path + " has an input of an unusable shape"};
+      }
+      elements *= size;
+    }
+    return std::pair{input.at("datatype").get<std::string>(), std::move(shape)};
+  } catch (const nlohmann::json::exception&) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "GET " + path + " answered " + std::to_string(answer->status) +
+                     " without a model's metadata, so no tensor can be made for it"};
+  }
+}
+
+Status probe_load(const LoadTarget& target, const std::vector<LoadBody>& bodies) {
+  httplib::Client client(target.host, target.port);
+  configure(client, true);
+  for (const LoadBody& body : bodies) {
+    const auto answer =
+        client.Post(target.path, headers_of(body, 0), body.bytes, body.content_type);
+    if (!answer) {
+      return Error{ErrorCode::kIo,
+                   where(target) + " does not answer: " + httplib::to_string(answer.error())};
+    }
+    if (answer->status != kOk && answer->status != kTooManyRequests) {
+      return Error{ErrorCode::kInvalidArgument, where(target) + " answers the first request with " +
+                                                    std::to_string(answer->status) + ": " +
+                                                    answer->body.substr(0, kMostShown)};
+    }
+  }
+  return Ok{};
+}
+
+LoadTestRecord run_load(const LoadTarget& target, const std::vector<LoadBody>& bodies,
+                        const std::vector<Arrival>& arrivals, const LoadSettings& settings,
+                        const std::function<void(const LoadProgress&)>& on_progress) {
+  constexpr std::chrono::milliseconds kThreadStart{100};  // the first arrivals find all threads up
+  const Clock::time_point start = Clock::now() + kThreadStart;
+  const Clock::time_point last = arrivals.empty() ? start : start + arrivals.back().at;
+  Shared shared{target, bodies, arrivals, settings, start, last + kGiveUp, {}, {}, {}, {}, {}};
+  std::vector<std::jthread> connections;
+  for (size_t i = 0; i < settings.connections; ++i)
+    connections.emplace_back([&shared] { send_arrivals(shared); });
+  while (shared.done.load() < arrivals.size()) {
+    std::this_thread::sleep_for(kProgressStep);
+    on_progress({std::chrono::duration<double>(Clock::now() - start).count(), shared.done.load(),
+                 shared.failed.load()});
+  }
+  connections.clear();
+  shared.total.seconds = std::max(settings.duration_s, shared.total.seconds);
+  return std::move(shared.total);
+}
+
+}  // namespace beralih

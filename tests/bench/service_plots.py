@@ -1,0 +1,85 @@
+"""services.json as a Markdown table and two SVG plots."""
+import math
+from html import escape
+
+COLORS = ("#0b6e4f", "#08a045", "#b23a48", "#d17a22", "#5b5f97", "#777777")
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 720, 380, 64, 56, 24, 170
+
+
+def table(result):
+    machine = result["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    lines = [f"{result['bundle']['name']} {result['bundle']['version']}, {result['image']}; {result['date'][:10]}, {machine['cpu']}, "
+             f"{result['server_cores']} core(s) for the service and one for the load generator; {versions}. "
+             f"{result['rounds']} round(s) of {result['seconds_per_load']} s a load."
+             + (" **A trial with short rounds: not to be published.**" if result["quick"] else ""), "",
+             "| | images/s | p99 at 10/s | p99 at 0.7 x own capacity | p99, 8 clients | served at 1.2 x | ready | first answer | "
+             "killed to ready | resident (private) | lost at SIGTERM |",
+             "|---|---|---|---|---|---|---|---|---|---|---|"]
+    for name, peer in result["peers"].items():
+        loads = {load["at"]: load for load in peer["loads"]}
+        lines.append(
+            f"| {name} | {peer['capacity_per_s']:.1f} | {loads['10/s']['latency_ms']['p99']:.0f} ms "
+            f"| {loads['0.7 x capacity']['latency_ms']['p99']:.0f} ms | {peer['eight_clients_p99_ms']:.0f} ms "
+            f"| {loads['1.2 x capacity']['served_per_s']:.1f}/s | {peer['ready_s']:.2f} s | {peer['first_prediction_s']:.2f} s "
+            f"| {peer['killed_to_ready_s']:.2f} s | {peer['memory_mb']['resident']:.0f} ({peer['memory_mb']['private']:.0f}) MB "
+            f"| {peer['lost_at_sigterm']} |")
+    lines += ["", *(f"- {name}: {peer['what']}" for name, peer in result["peers"].items())]
+    warnings = [f"- {name} at {load['at']}: {warning}" for name, peer in result["peers"].items() for load in peer["loads"]
+                if load["at"] != "1.2 x capacity" for warning in load["client_warnings"]]
+    return "\n".join([*lines, *(["", "What the load generator noticed:", *warnings] if warnings else [])]) + "\n"
+
+
+def plot(title, x_title, y_title, series, x_ticks):
+    """`series`: name -> [(x, y)]; `x_ticks`: [(x, text)]; y is logarithmic."""
+    xs = [x for points in series.values() for x, _ in points] + [x for x, _ in x_ticks]
+    ys = [max(y, 0.1) for points in series.values() for _, y in points]
+    low, high = math.floor(math.log10(min(ys))), math.ceil(math.log10(max(ys)) + 1e-9)
+    high = max(high, low + 1)
+
+    def at(x, y):
+        across = (x - min(xs)) / ((max(xs) - min(xs)) or 1)
+        up = (math.log10(max(y, 0.1)) - low) / (high - low)
+        return LEFT + across * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - up * (HEIGHT - TOP - BOTTOM)
+
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}" '
+             'font-family="sans-serif" font-size="12"><rect width="100%" height="100%" fill="#fff"/>'
+             f'<text x="{LEFT}" y="15" font-weight="bold">{escape(title)}</text>']
+    for power in range(low, high + 1):
+        _, y = at(min(xs), 10 ** power)
+        parts.append(f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" stroke="#ddd"/>'
+                     f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{10 ** power:g}</text>')
+    for x, text in x_ticks:
+        across, _ = at(x, 10 ** low)
+        parts.append(f'<text x="{across:.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{escape(text)}</text>')
+    middle = (LEFT + WIDTH - RIGHT) / 2
+    parts.append(f'<text x="{middle}" y="{HEIGHT - 12}" text-anchor="middle">{escape(x_title)}</text>'
+                 f'<text transform="translate(14 {HEIGHT / 2}) rotate(-90)" text-anchor="middle">{escape(y_title)}</text>')
+    for index, (name, points) in enumerate(series.items()):
+        color, dash = COLORS[index % len(COLORS)], ("", "6 3", "2 3")[index % 3]
+        places = [at(*point) for point in points]
+        line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+        parts.append(f'<polyline points="{line}" fill="none" stroke="{color}" stroke-width="2" stroke-dasharray="{dash}"/>')
+        parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{color}"/>' for x, y in places]
+        key = TOP + 16 + 20 * index
+        parts.append(f'<path d="M{WIDTH - RIGHT + 12} {key}h24" stroke="{color}" stroke-width="2" stroke-dasharray="{dash}"/>'
+                     f'<text x="{WIDTH - RIGHT + 42}" y="{key + 4}">{escape(name)}</text>')
+    return "".join(parts) + "</svg>\n"
+
+
+def latency_plot(result):
+    keys = ("p50", "p75", "p90", "p95", "p99")
+    series = {}
+    for name, peer in result["peers"].items():
+        load = next(load for load in peer["loads"] if load["at"] == "0.7 x capacity")
+        series[name] = [(index, load["latency_ms"][key]) for index, key in enumerate(keys)]
+    return plot("Latency at 0.7 x each service's own capacity", "percentile", "ms (logarithmic)", series, list(enumerate(keys)))
+
+
+def throughput_plot(result):
+    series = {name: sorted((load["served_per_s"], load["latency_ms"]["p99"]) for load in peer["loads"])
+              for name, peer in result["peers"].items()}
+    most = max(x for points in series.values() for x, _ in points)
+    step = max(1, round(most / 6))
+    ticks = [(x, str(x)) for x in range(0, math.ceil(most) + step, step)]
+    return plot("99th percentile against throughput", "images served a second", "p99, ms (logarithmic)", series, ticks)
