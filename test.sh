@@ -3,9 +3,10 @@
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 
-default_suites=(format core server fuzz_replay wasm_core wasm python web e2e asan)
+default_suites=(format core server fuzz_replay wasm_core wasm_core_scalar wasm python web e2e asan)
 # What takes longer than the default run allows.
-full_suites=("${default_suites[@]}" tsan fuzz)
+full_suites=("${default_suites[@]}" tsan fuzz model_1gb importers)
+asked_suites=(bench) # neither in the default nor in "full": its figures need a machine that does nothing else
 suite_limit_s=900
 
 usage() {
@@ -14,6 +15,7 @@ usage: ./test.sh [--no-install] [full | SUITE…]
 
 Installs what is missing (Debian 12), builds, prepares the model, and runs the suites: ${default_suites[*]}
 "full" runs: ${full_suites[*]}
+Only where named: ${asked_suites[*]}
 
   --no-install    install nothing: name the packages that are missing, and stop
   --help          this text
@@ -24,7 +26,7 @@ EOF
 }
 
 wrong_use() {
-  printf 'test.sh: %s\nValid words: full %s (--help says more)\n' "$1" "${full_suites[*]}" >&2
+  printf 'test.sh: %s\nValid words: full %s (--help says more)\n' "$1" "${full_suites[*]} ${asked_suites[*]}" >&2
   exit 2
 }
 
@@ -37,7 +39,7 @@ for word in "$@"; do
     full) suites+=("${full_suites[@]}") ;;
     -*) wrong_use "unknown option: $word" ;;
     *)
-      [[ " ${full_suites[*]} " == *" $word "* ]] || wrong_use "unknown suite: $word"
+      [[ " ${full_suites[*]} ${asked_suites[*]} " == *" $word "* ]] || wrong_use "unknown suite: $word"
       suites+=("$word")
       ;;
   esac
@@ -61,13 +63,22 @@ suite_format() { /usr/bin/python3 toolchains/check_format.py clang-format-14 "$r
 suite_core() { limited build/release/tests/beralih_core_tests -r junit -o "$reports/core.xml"; }
 suite_server() { limited build/release/tests/beralih_server_tests -r junit -o "$reports/server.xml"; }
 suite_python() {
-  limited /usr/bin/python3 -m pytest tests -q -p no:cacheprovider --junitxml="$reports/python.xml"
+  limited /usr/bin/python3 -m pytest tests --ignore=tests/slow -q -p no:cacheprovider --junitxml="$reports/python.xml"
+}
+suite_model_1gb() { slow_test model_1gb; }
+suite_importers() { slow_test importers; }
+slow_test() {
+  limited /usr/bin/python3 -m pytest "tests/slow/test_$1.py" -q -p no:cacheprovider --junitxml="$reports/$1.xml"
 }
 # Every file of the fuzzers' corpora, and every one that once failed.
 suite_fuzz_replay() { limited build/release/tests/beralih_fuzz_replay -r junit -o "$reports/fuzz_replay.xml"; }
 # Debian's Node, as users of the module may have it; the page's own may be newer.
 suite_wasm_core() {
   limited node --no-experimental-fetch build/wasm/tests/beralih_core_tests.js -r junit -o "$reports/wasm_core.xml"
+}
+suite_wasm_core_scalar() {
+  limited node --no-experimental-fetch build/wasm/tests/beralih_core_scalar_tests.js -r junit \
+    -o "$reports/wasm_core_scalar.xml"
 }
 suite_wasm() {
   # npm packs the module; it may be newer than the node that runs it.
@@ -86,6 +97,11 @@ sanitized() {
   done
   return "$status"
 }
+suite_bench() {
+  cmake --build --preset release --target preprocess_bench
+  limited /usr/bin/python3 tests/bench/preprocess_bench.py build/release/tests/preprocess_bench \
+    "$BERALIH_BUNDLE/golden/dog1.jpg" --junit "$reports/bench.xml"
+}
 suite_asan() { UBSAN_OPTIONS=print_stacktrace=1 sanitized asan; }
 suite_tsan() { sanitized tsan; }
 suite_fuzz() { /usr/bin/python3 tests/fuzz/run_all.py "$reports/fuzz.xml" "${BERALIH_FUZZ_SECONDS:-300}"; }
@@ -103,6 +119,7 @@ run_suite() {
 
 step_total=$((5 + ${#suites[@]}))
 mapfile -t lists < <(page_lists)
+[[ " ${suites[*]} " != *" bench "* ]] || lists+=(bench)
 [[ " ${suites[*]} " != *" fuzz "* ]] || lists+=(fuzz)
 install_packages "$may_install" build models test "${lists[@]}"
 build_release all

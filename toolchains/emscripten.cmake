@@ -10,10 +10,18 @@ execute_process(
   OUTPUT_VARIABLE wasm_prefix OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
 # Only this prefix and Emscripten's own sysroot are searched: never /usr.
 list(APPEND CMAKE_FIND_ROOT_PATH ${wasm_prefix})
+# What was found in another prefix, before the codecs' build changed, is looked for again.
+get_cmake_property(cached_names CACHE_VARIABLES)
+foreach(name IN LISTS cached_names)
+  if("${${name}}" MATCHES "/wasm/[0-9a-f]+/" AND NOT "${${name}}" MATCHES "^${wasm_prefix}/")
+    unset(${name} CACHE)
+  endif()
+endforeach()
 
-# SIMD is in every browser since March 2023, exceptions since December 2021.
-set(CMAKE_C_FLAGS_INIT "-msimd128 -sSUPPORT_LONGJMP=wasm")
-set(CMAKE_CXX_FLAGS_INIT "-msimd128 -sSUPPORT_LONGJMP=wasm -fwasm-exceptions")
+# Exceptions are in every browser since December 2021. SIMD, in all since March 2023, is for single files (core/CMakeLists.txt):
+# what is linked without them runs in the browsers between.
+set(CMAKE_C_FLAGS_INIT "-sSUPPORT_LONGJMP=wasm")
+set(CMAKE_CXX_FLAGS_INIT "-sSUPPORT_LONGJMP=wasm -fwasm-exceptions")
 # An executable is a test that Node runs, with the machine's files; the page's module says otherwise for itself.
 set(CMAKE_EXE_LINKER_FLAGS_INIT "-sENVIRONMENT=node -sNODERAWFS=1 -sEXIT_RUNTIME=1 -sALLOW_MEMORY_GROWTH=1")
 # Node 18 and later have fetch, which this Emscripten takes for a browser's.

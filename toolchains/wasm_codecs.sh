@@ -4,7 +4,8 @@
 #   toolchains/wasm_codecs.sh        prints the prefix's path; builds it only where it is not there yet
 #
 # libjpeg (libjpeg-turbo), libwebp's decoder and zlib are built with Emscripten from the sources of the Debian packages whose binaries
-# the native build links, so both targets decode with the same code (wasm/idct_islow.c stands in for assembly).
+# the native build links, so both targets decode with the same code. What is assembly there is wasm/jpeg_*.c here, in a
+# library of its own, twice: libjpeg_simd128.a and libjpeg_scalar.a; a program links libjpeg.a and one of the two.
 # nlohmann_json and Catch2, header-only, are copied: /usr/include itself would hide Emscripten's own headers.
 # Needs dpkg-dev, cmake, ninja, emscripten.
 set -euo pipefail
@@ -23,7 +24,7 @@ versions=$(dpkg-query -W -f '${Package} ${Version}\n' emscripten "${header_packa
   fail "a package is missing (see above); install those of toolchains/packages/test.txt and web.txt"
 
 # A change of these sources, of the compiler or of the headers makes another prefix.
-key=$({ cat toolchains/wasm_codecs.sh wasm/idct_islow.c && echo "$versions"; } | sha256sum | cut -c1-16)
+key=$({ cat toolchains/wasm_codecs.sh wasm/jpeg_*.c && echo "$versions"; } | sha256sum | cut -c1-16)
 prefix=$cache/wasm/$key
 if [[ -e $prefix/complete ]]; then
   printf '%s\n' "$prefix"
@@ -61,15 +62,16 @@ unpack() {
   logged dpkg-source --no-check --extract "$description" "$work/$1"
 }
 
-compile_flags="-O3 -DNDEBUG -msimd128 -sSUPPORT_LONGJMP=wasm"
+compile_flags="-O3 -DNDEBUG -sSUPPORT_LONGJMP=wasm"
 
 # zlib without its file functions; the core only reads, its tests also write. Debian's source lacks what zlib's own CMakeLists.txt expects.
+# Its checksum tables, which do not compress, are made at the first use.
 say "  building zlib for WASM"
 unpack zlib
 mkdir "$work/zlib/wasm"
 for source in adler32 compress crc32 deflate inffast inflate inftrees trees zutil; do
   # shellcheck disable=SC2086  # one word a flag
-  logged emcc $compile_flags -c "$work/zlib/$source.c" -o "$work/zlib/wasm/$source.o"
+  logged emcc $compile_flags -DDYNAMIC_CRC_TABLE -c "$work/zlib/$source.c" -o "$work/zlib/wasm/$source.o"
 done
 logged emar rcs "$work/zlib/wasm/libz.a" "$work"/zlib/wasm/*.o
 install -D -m 644 -t "$prefix/include" "$work"/zlib/{zlib,zconf}.h
@@ -78,18 +80,47 @@ install -D -m 644 -t "$prefix/lib" "$work/zlib/wasm/libz.a"
 say "  building libjpeg-turbo for WASM"
 unpack libjpeg-turbo
 jpeg=$work/libjpeg-turbo
-# The scalar inverse DCT gives way to wasm/idct_islow.c, which does what the native build's assembly does.
-sed -i 's/^jpeg_idct_islow(/jpeg_idct_islow_scalar(/' "$jpeg/jidctint.c"
-grep -q '^jpeg_idct_islow_scalar(' "$jpeg/jidctint.c" || fail "jidctint.c does not define jpeg_idct_islow as expected"
+# Left out, for size: what no caller asks for (colour tables, inexact or scaled transforms, coarse upsampling).
+sed -i -E '/^#define (DCT_IFAST|DCT_FLOAT|IDCT_SCALING|UPSAMPLE_MERGING|QUANT_1PASS|QUANT_2PASS)_SUPPORTED/d' \
+  "$jpeg/jmorecfg.h"
+# WebAssembly has 64-bit numbers beside its 32-bit addresses, as x32 has: the bit reader may use them.
+sed -i 's/defined(__x86_64__) && defined(__ILP32__)/defined(__wasm__)/' "$jpeg"/jdhuff.[ch]
+grep -q 'defined(__wasm__)' "$jpeg/jdhuff.h" || fail "jdhuff.h does not choose its bit reader as expected"
 # Its checks run compiled programs to learn a size_t's size, which a cross build cannot.
 logged emcmake cmake -S "$jpeg" -B "$jpeg/wasm" -G Ninja -DCMAKE_BUILD_TYPE=Release \
-  -DCMAKE_C_FLAGS_RELEASE="$compile_flags" -DSIZE_T=4 -DHAVE_SIZE_T=1 -DWITH_SIMD=0 -DENABLE_SHARED=0 -DWITH_TURBOJPEG=0
+  -DCMAKE_C_FLAGS_RELEASE="$compile_flags -Oz" -DSIZE_T=4 -DHAVE_SIZE_T=1 -DWITH_SIMD=0 -DENABLE_SHARED=0 -DWITH_TURBOJPEG=0
 logged cmake --build "$jpeg/wasm" --target jpeg-static
-# shellcheck disable=SC2086
-logged emcc $compile_flags -I "$jpeg" -I "$jpeg/wasm" -c wasm/idct_islow.c -o "$jpeg/wasm/idct_islow.o"
-logged emar r "$jpeg/wasm/libjpeg.a" "$jpeg/wasm/idct_islow.o"
+logged emar d "$jpeg/wasm/libjpeg.a" jsimd_none.c.o
+# Small before fast, but for what runs for every pixel.
+for source in jdcoefct jdcolor jdhuff jdphuff jdsample; do
+  # shellcheck disable=SC2086
+  logged emcc $compile_flags -I "$jpeg" -I "$jpeg/wasm" -c "$jpeg/$source.c" -o "$jpeg/wasm/$source.c.o"
+  logged emar r "$jpeg/wasm/libjpeg.a" "$jpeg/wasm/$source.c.o"
+done
+
+# vector_hooks LIBRARY FLAG… -- SOURCE…: the hooks that the sources implement, and jsimd_none.c's refusals for the others.
+vector_hooks() {
+  local library=$1 source hook flags=() renamed=()
+  shift
+  while [[ $1 != -- ]]; do flags+=("$1") && shift; done
+  shift
+  for hook in $(cat "$@" | grep -oE '^(int|void) jsimd_[a-z0-9_]+' | cut -d' ' -f2); do
+    renamed+=("-D$hook=${hook}_refused")
+  done
+  # shellcheck disable=SC2086
+  logged emcc $compile_flags -I "$jpeg" -I "$jpeg/wasm" "${renamed[@]}" -c "$jpeg/jsimd_none.c" -o "$jpeg/wasm/jsimd_none.o"
+  rm -f "$jpeg"/wasm/hook-*.o
+  for source in "$@"; do
+    # shellcheck disable=SC2086
+    logged emcc $compile_flags "${flags[@]}" -I "$jpeg" -I "$jpeg/wasm" -c "$source" \
+      -o "$jpeg/wasm/hook-$(basename "$source" .c).o"
+  done
+  logged emar rcs "$library" "$jpeg"/wasm/jsimd_none.o "$jpeg"/wasm/hook-*.o
+}
+vector_hooks "$jpeg/wasm/libjpeg_simd128.a" -msimd128 -- wasm/jpeg_simd128.c wasm/jpeg_idct_simd128.c
+vector_hooks "$jpeg/wasm/libjpeg_scalar.a" -- wasm/jpeg_idct_scalar.c
 install -D -m 644 -t "$prefix/include" "$jpeg"/{jpeglib,jmorecfg,jerror}.h "$jpeg/wasm/jconfig.h"
-install -D -m 644 -t "$prefix/lib" "$jpeg/wasm/libjpeg.a"
+install -D -m 644 -t "$prefix/lib" "$jpeg"/wasm/libjpeg{,_simd128,_scalar}.a
 
 # Decoding and demuxing alone.
 say "  building libwebp's decoder for WASM"

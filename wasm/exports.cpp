@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -21,6 +22,7 @@
 #include "beralih/contract.h"
 #include "beralih/prediction.h"
 #include "beralih/preprocess.h"
+#include "beralih/resize_kernels.h"
 #include "beralih/sha256.h"
 
 #define BERALIH_EXPORT extern "C" EMSCRIPTEN_KEEPALIVE
@@ -109,13 +111,7 @@ BERALIH_EXPORT const Text* beralih_error_message() { return &last_error().messag
 
 BERALIH_EXPORT Text* beralih_version_copy() { return new Text(BERALIH_VERSION); }
 
-BERALIH_EXPORT bool beralih_simd() {
-#ifdef __wasm_simd128__
-  return true;
-#else
-  return false;
-#endif
-}
+BERALIH_EXPORT bool beralih_simd() { return beralih::resize_kernel_names().front() != "scalar"; }
 
 // --- contract and knobs
 // --------------------------------------------------------------------------------------------
@@ -188,25 +184,35 @@ BERALIH_EXPORT void beralih_difference_free(beralih::FieldDifference* d) { delet
 // --- preprocessing
 // -------------------------------------------------------------------------------------------------
 
-/// max_pixels: a double, since JavaScript's numbers are; 0 for the core's default.
+/// The module has one thread.
+beralih::Workspace& workspace() {
+  static beralih::Workspace one;
+  return one;
+}
+
+/// max_pixels: a double, since JavaScript's numbers are; 0 for the core's default. `traced`: with
+/// the crop and the hashes, for which the whole image is decoded into memory.
 BERALIH_EXPORT Run* beralih_preprocess_run(const beralih::PreprocessSpec* spec,
-                                           const uint8_t* bytes, size_t size, double max_pixels) {
+                                           const uint8_t* bytes, size_t size, double max_pixels,
+                                           bool traced) {
   const auto run = [&]() -> Run* {
-    beralih::PreprocessTrace trace;
     const int64_t wanted =
         max_pixels > 0 ? static_cast<int64_t>(max_pixels) : beralih::kDefaultMaxPixels;
     const int64_t limit = std::min(wanted, kMostPixels);
-    auto result = beralih::preprocess({bytes, size}, *spec, limit, &trace);
-    if (!result) return fail(result.error());
-    const Text pixels_sha256 = beralih::sha256_hex(trace.decoded.pixels);
-    trace.decoded = {};
-    const Text tensor_sha256 = beralih::sha256_hex(result->tensor.bytes());
-    const Text crop_sha256 = beralih::sha256_hex(trace.cropped.pixels);
-    const Text format(image_format_name(result->header.format));
-    const Text dtype(dtype_knob_name(result->tensor.dtype()));
-    return new Run{format,        *std::move(result), std::move(trace.cropped),
-                   pixels_sha256, crop_sha256,        tensor_sha256,
-                   dtype};
+    auto run = std::make_unique<Run>();
+    beralih::PreprocessTrace trace;
+    const auto status = beralih::preprocess_into(run->result, workspace(), {bytes, size}, *spec,
+                                                 limit, traced ? &trace : nullptr);
+    if (!status) return fail(status.error());
+    run->format = image_format_name(run->result.header.format);
+    run->dtype = dtype_knob_name(run->result.tensor.dtype());
+    if (traced) {
+      run->pixels_sha256 = beralih::sha256_hex(trace.decoded.pixels);
+      run->crop_sha256 = beralih::sha256_hex(trace.cropped.pixels);
+      run->tensor_sha256 = beralih::sha256_hex(run->result.tensor.bytes());
+      run->cropped = std::move(trace.cropped);
+    }
+    return run.release();
   };
   return guarded(run, ErrorCode::kImageTooLarge,
                  "there is not enough memory here for this image; send a smaller one");

@@ -3,8 +3,14 @@ export interface CoreError extends Error {
   code: string;
 }
 
-/** `wasmBinary`: the bytes of beralih_core.wasm, the only way in Node; `wasmUrl`: where to fetch them. */
+/**
+ * `wasmBinary`: the bytes of beralih_core.wasm or beralih_core_scalar.wasm, the only way in Node; `wasmUrl`: where to
+ * fetch them. Without either the module that the browser can run is fetched from where the build put it.
+ */
 export function loadCore(options?: {wasmBinary?: ArrayBuffer | Uint8Array; wasmUrl?: string}): Promise<Core>;
+
+/** Whether beralih_core.wasm runs here. beralih_core_scalar.wasm needs no SIMD and computes the same, more slowly. */
+export function supportsSimd(): boolean;
 
 export interface Core {
   readonly version: string;
@@ -30,6 +36,8 @@ export interface Contract {
   /** What travels in the Beralih-Contract header. */
   readonly preprocessingHash: string;
   preprocess(bytes: Uint8Array, options?: PreprocessOptions): PreprocessResult;
+  /** The tensor alone: several times faster, and a large image is never in memory as a whole. */
+  tensor(bytes: Uint8Array, options?: PreprocessOptions): TensorResult;
   /** A copy of the contract's knobs, to be changed freely; close it too. */
   toPreprocessor(): Preprocessor;
   /** Frees the memory in the module. Closing twice does nothing. */
@@ -42,6 +50,8 @@ export interface Preprocessor {
   /** Throws where the knobs do not make sense together; preprocess does so too. */
   validate(): void;
   preprocess(bytes: Uint8Array, options?: PreprocessOptions): PreprocessResult;
+  /** As Contract.tensor. */
+  tensor(bytes: Uint8Array, options?: PreprocessOptions): TensorResult;
   close(): void;
 }
 
@@ -50,7 +60,7 @@ export interface PreprocessOptions {
   maxPixels?: number;
 }
 
-export interface PreprocessResult {
+export interface TensorResult {
   format: string;
   /** After orientation. */
   width: number;
@@ -58,6 +68,11 @@ export interface PreprocessResult {
   shape: number[];
   dtype: 'float32' | 'uint8';
   tensor: Float32Array | Uint8Array;
+  /** Milliseconds. */
+  timings: {decode: number; resize: number; normalize: number};
+}
+
+export interface PreprocessResult extends TensorResult {
   /** Of the decoded and oriented RGB bytes. */
   pixelsSha256: string;
   /** Of `crop.rgb`. */
@@ -66,8 +81,6 @@ export interface PreprocessResult {
   tensorSha256: string;
   /** Resized and cropped, before normalising: 8-bit RGB, row by row. */
   crop: {width: number; height: number; rgb: Uint8Array};
-  /** Milliseconds. */
-  timings: {decode: number; resize: number; normalize: number};
 }
 
 export interface Prediction {

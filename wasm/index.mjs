@@ -3,6 +3,12 @@
 import createModule from '../build/wasm/wasm/beralih_core.mjs';
 
 const BUILT_WASM = new URL('../build/wasm/wasm/beralih_core.wasm', import.meta.url);
+const BUILT_SCALAR_WASM = new URL('../build/wasm/wasm/beralih_core_scalar.wasm', import.meta.url);
+
+// (module (func (result v128) i32.const 0 i8x16.splat i8x16.popcnt))
+const WITH_SIMD = Uint8Array.of(
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
+);
 const NULL = 0;
 
 /** An error of the core: `code` is one of its error codes, `message` is for people. */
@@ -27,12 +33,17 @@ async function download(url) {
   return response.arrayBuffer();
 }
 
+/** Whether beralih_core.wasm runs here; beralih_core_scalar.wasm, which computes the same, runs without too. */
+export function supportsSimd() {
+  return WebAssembly.validate(WITH_SIMD);
+}
+
 /**
  * Loads the core: from `wasmBinary` where given (Node has no other way), else from `wasmUrl`, else from where the
- * build put it.
+ * build put it, with SIMD where it runs. Both modules fit the one script.
  */
 export async function loadCore({wasmBinary, wasmUrl} = {}) {
-  const binary = wasmBinary ?? (await download(wasmUrl ?? BUILT_WASM.href));
+  const binary = wasmBinary ?? (await download(wasmUrl ?? (supportsSimd() ? BUILT_WASM : BUILT_SCALAR_WASM).href));
   let module;
   try {
     // What it would print on the console arrives as an exception too.
@@ -119,38 +130,50 @@ function asPixelLimit(value) {
   throw new BeralihError('invalid_argument', `maxPixels: expected a whole number above 0, found ${value}`);
 }
 
-function preprocess(memory, spec, image, {maxPixels} = {}) {
+/** Runs the core on an image; `collect` makes the answer from the run and the tensor. */
+function run(memory, spec, image, {maxPixels} = {}, traced, collect) {
   const bytes = asBytes(image, 'image');
   const limit = asPixelLimit(maxPixels);
   const core = memory.module;
-  const run = memory.withInputs([bytes], (data, size) => core._beralih_preprocess_run(spec, data, size, limit));
+  const run = memory.withInputs([bytes], (data, size) => core._beralih_preprocess_run(spec, data, size, limit, traced));
   memory.checked(run);
   try {
     const shape = Array.from({length: core._beralih_run_rank(run)}, (_, axis) => core._beralih_run_extent(run, axis));
     const dtype = memory.text(core._beralih_run_dtype(run));
     const tensor = memory.bytes(core._beralih_run_tensor(run), core._beralih_run_tensor_bytes(run));
-    const crop = {width: core._beralih_run_crop_width(run), height: core._beralih_run_crop_height(run)};
-    return {
+    return collect(run, {
       format: memory.text(core._beralih_run_format(run)),
       width: core._beralih_run_width(run),
       height: core._beralih_run_height(run),
       shape,
       dtype,
       tensor: dtype === 'float32' ? new Float32Array(tensor.buffer) : tensor,
-      pixelsSha256: memory.text(core._beralih_run_pixels_sha256(run)),
-      cropSha256: memory.text(core._beralih_run_crop_sha256(run)),
-      tensorSha256: memory.text(core._beralih_run_tensor_sha256(run)),
-      crop: {...crop, rgb: memory.bytes(core._beralih_run_crop(run), crop.width * crop.height * 3)},
       timings: {
         decode: core._beralih_run_decode_ms(run),
         resize: core._beralih_run_resize_ms(run),
         normalize: core._beralih_run_normalize_ms(run),
       },
-    };
+    });
   } finally {
     core._beralih_run_free(run);
   }
 }
+
+function preprocess(memory, spec, image, options) {
+  const core = memory.module;
+  return run(memory, spec, image, options, true, (run, result) => {
+    const crop = {width: core._beralih_run_crop_width(run), height: core._beralih_run_crop_height(run)};
+    return {
+      ...result,
+      pixelsSha256: memory.text(core._beralih_run_pixels_sha256(run)),
+      cropSha256: memory.text(core._beralih_run_crop_sha256(run)),
+      tensorSha256: memory.text(core._beralih_run_tensor_sha256(run)),
+      crop: {...crop, rgb: memory.bytes(core._beralih_run_crop(run), crop.width * crop.height * 3)},
+    };
+  });
+}
+
+const tensorOnly = (memory, spec, image, options) => run(memory, spec, image, options, false, (_, result) => result);
 
 /** A C++ object and what frees it. */
 class Handle {
@@ -197,6 +220,10 @@ class Preprocessor {
     return preprocess(this.#handle.memory, this.#handle.pointer, image, options);
   }
 
+  tensor(image, options) {
+    return tensorOnly(this.#handle.memory, this.#handle.pointer, image, options);
+  }
+
   close() {
     this.#handle.close();
   }
@@ -219,6 +246,10 @@ class Contract {
 
   preprocess(image, options) {
     return preprocess(this.#handle.memory, this.#spec, image, options);
+  }
+
+  tensor(image, options) {
+    return tensorOnly(this.#handle.memory, this.#spec, image, options);
   }
 
   toPreprocessor() {

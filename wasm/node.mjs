@@ -2,8 +2,11 @@
 import {readFile} from 'node:fs/promises';
 import * as core from './index.mjs';
 
+export {supportsSimd} from './index.mjs';
+
 export async function loadCore(options = {}) {
   if (options.wasmBinary || options.wasmUrl) return core.loadCore(options);
-  const wasmBinary = await readFile(new URL('../build/wasm/wasm/beralih_core.wasm', import.meta.url));
+  const name = core.supportsSimd() ? 'beralih_core.wasm' : 'beralih_core_scalar.wasm';
+  const wasmBinary = await readFile(new URL(`../build/wasm/wasm/${name}`, import.meta.url));
   return core.loadCore({wasmBinary});
 }

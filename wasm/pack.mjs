@@ -16,7 +16,7 @@ for (const name of ['index.mjs', 'node.mjs']) {
   if (!source.includes(BUILT_PATH)) throw new Error(`wasm/${name} does not load the module from ${BUILT_PATH}`);
   writeFileSync(path.join(folder, name), source.replaceAll(BUILT_PATH, './'));
 }
-for (const name of ['beralih_core.mjs', 'beralih_core.wasm']) copyFileSync(path.join(built, name), path.join(folder, name));
+for (const name of ['beralih_core.mjs', 'beralih_core.wasm', 'beralih_core_scalar.wasm']) copyFileSync(path.join(built, name), path.join(folder, name));
 copyFileSync(path.join(root, 'wasm/index.d.ts'), path.join(folder, 'index.d.ts'));
 copyFileSync(path.join(root, 'wasm/PACKAGE.md'), path.join(folder, 'README.md'));
 for (const name of ['LICENSE', 'THIRD_PARTY_NOTICES.md']) copyFileSync(path.join(root, name), path.join(folder, name));

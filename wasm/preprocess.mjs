@@ -3,9 +3,10 @@
 import {readFileSync, statSync} from 'node:fs';
 import path from 'node:path';
 import {getSystemErrorMap, parseArgs} from 'node:util';
-import {loadCore} from './index.mjs';
+import {loadCore, supportsSimd} from './index.mjs';
 
 const WASM_FILE = new URL('../build/wasm/wasm/beralih_core.wasm', import.meta.url);
+const SCALAR_WASM_FILE = new URL('../build/wasm/wasm/beralih_core_scalar.wasm', import.meta.url);
 const DEFAULT_BUNDLE = 'models/bundles/resnet34';
 const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
@@ -21,6 +22,7 @@ Shows the tensor that an image becomes: sizes, hashes, times.
   --set KNOB=VALUE     changes one knob; may be given several times
   --max-pixels N       most pixels of an image
   --json               one JSON object a line
+  --no-simd            the module without SIMD, which is the default where there is none
   --help               this text
 `;
 
@@ -139,7 +141,8 @@ function parseFlags(args) {
   const text = {type: 'string'};
   const options = {
     bundle: text, contract: text, preset: text, spec: text, 'max-pixels': text,
-    set: {type: 'string', multiple: true}, json: {type: 'boolean'}, help: {type: 'boolean'},
+    set: {type: 'string', multiple: true}, json: {type: 'boolean'}, 'no-simd': {type: 'boolean'},
+    help: {type: 'boolean'},
   };
   let parsed;
   try {
@@ -164,7 +167,7 @@ async function main() {
     process.stdout.write(USAGE);
     return 0;
   }
-  const core = await loadCore({wasmBinary: readFileSync(WASM_FILE)});
+  const core = await loadCore({wasmBinary: readFileSync(flags['no-simd'] || !supportsSimd() ? SCALAR_WASM_FILE : WASM_FILE)});
   const preprocessor = chosenPreprocessor(core, flags);
   const failures = flags.images.filter((image) => !preprocessOne(preprocessor, image, flags));
   return failures.length === 0 ? 0 : EXIT_FAILURE;

@@ -49,7 +49,7 @@ export default defineConfig(({ isSsrBuild }) => ({
   plugins: [svelte(), bundleFiles, codeExcerpts(repository)],
   resolve: {
     alias: [
-      { find: /^@beralih\/core\.wasm(?=\?|$)/, replacement: join(repository, 'build/wasm/wasm/beralih_core.wasm') },
+      { find: /^@beralih\/core(_scalar)?\.wasm(?=\?|$)/, replacement: join(repository, 'build/wasm/wasm/beralih_core$1.wasm') },
       { find: /^@beralih\/core$/, replacement: join(repository, 'wasm/index.mjs') },
     ],
   },

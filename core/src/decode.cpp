@@ -47,18 +47,25 @@ namespace codecs {
 
 Status check_size(std::string_view format, int64_t width, int64_t height,
                   const DecodeOptions& options) {
+  const bool none = width < 1 || height < 1;
+  const bool countable = width <= INT32_MAX && height <= INT32_MAX;
+  if (!none && countable && width <= options.max_pixels / height) return Ok{};
   const std::string head = std::string(format) + ": the header announces ";
   const std::string size = std::to_string(width) + " x " + std::to_string(height);
-  if (width < 1 || height < 1) {
-    return Error{ErrorCode::kCorruptImage, head + "no pixels (" + size + ")"};
+  if (none) return Error{ErrorCode::kCorruptImage, head + "no pixels (" + size + ")"};
+  return Error{ErrorCode::kImageTooLarge, head + size + " pixels, the limit is " +
+                                              std::to_string(options.max_pixels) +
+                                              " in all; send a smaller one"};
+}
+
+uint8_t* LineMemory::room(size_t size) noexcept {
+  if (size > size_) {
+    size_ = 0;
+    // Kernels read some bytes that nobody wrote, and ignore what they read: zeros keep that quiet.
+    bytes_.reset(static_cast<uint8_t*>(std::calloc(1, size)));
+    if (bytes_) size_ = size;
   }
-  const bool countable = width <= INT32_MAX && height <= INT32_MAX;
-  if (!countable || width > options.max_pixels / height) {
-    return Error{ErrorCode::kImageTooLarge, head + size + " pixels, the limit is " +
-                                                std::to_string(options.max_pixels) +
-                                                " in all; send a smaller one"};
-  }
-  return Ok{};
+  return bytes_.get();
 }
 
 }  // namespace codecs
@@ -130,7 +137,7 @@ Result<Image> decode_by_format(std::span<const uint8_t> bytes, const DecodeOptio
       decoded = codecs::decode_webp(bytes, options, found);
 #else
       decoded = Error{ErrorCode::kUnsupportedFormat,
-                      "WebP is not supported in the page yet; send JPEG, PNG, GIF or BMP"};
+                      "WebP is not supported by this build; send JPEG, PNG, GIF or BMP"};
 #endif
       break;
     case ImageFormat::kGif: decoded = codecs::decode_gif(bytes, options, found); break;

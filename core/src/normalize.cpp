@@ -39,6 +39,12 @@ void fill(std::vector<T>& out, const Image& image, const PreprocessSpec& spec, L
   }
 }
 
+template <typename T>
+std::vector<T>& elements(Tensor& tensor) {
+  auto* kept = std::get_if<std::vector<T>>(&tensor.data);
+  return kept != nullptr ? *kept : tensor.data.emplace<std::vector<T>>();
+}
+
 }  // namespace
 
 std::array<std::array<float, 256>, 3> normalization_table(const PreprocessSpec& spec) {
@@ -53,20 +59,23 @@ std::array<std::array<float, 256>, 3> normalization_table(const PreprocessSpec& 
 
 Tensor normalize(const Image& image, const PreprocessSpec& spec) {
   Tensor tensor;
+  normalize_into(tensor, image, spec);
+  return tensor;
+}
+
+void normalize_into(Tensor& tensor, const Image& image, const PreprocessSpec& spec) {
   if (spec.layout == Layout::kNchw) {
     tensor.shape = {1, 3, image.height, image.width};
   } else {
     tensor.shape = {1, image.height, image.width, 3};
   }
   if (spec.dtype == DataType::kUint8) {
-    fill(tensor.data.emplace<std::vector<uint8_t>>(), image, spec,
-         [](size_t, uint8_t byte) { return byte; });
+    fill(elements<uint8_t>(tensor), image, spec, [](size_t, uint8_t byte) { return byte; });
   } else {
     const auto table = normalization_table(spec);
-    fill(tensor.data.emplace<std::vector<float>>(), image, spec,
+    fill(elements<float>(tensor), image, spec,
          [&](size_t c, uint8_t byte) { return table[c][byte]; });
   }
-  return tensor;
 }
 
 }  // namespace beralih

@@ -1,12 +1,13 @@
 #include "beralih/preprocess.h"
 
-#include <optional>
 #include <string>
+#include <utility>
 
 #include "beralih/resize.h"
 #include "memory.h"
 #include "preprocess_rows.h"
 #include "stopwatch.h"
+#include "workspace_buffers.h"
 
 namespace beralih {
 
@@ -35,9 +36,9 @@ Status check_resized(Size from, Size to, int64_t max_pixels) {
 namespace {
 
 // Stage after stage: every format, and whoever wants to see the pixels between them.
-Result<Image> preprocess_stages(std::span<const uint8_t> bytes, const PreprocessSpec& spec,
-                                int64_t max_pixels, PreprocessResult& result,
-                                PreprocessTrace* trace) {
+Status preprocess_stages(std::span<const uint8_t> bytes, const PreprocessSpec& spec,
+                         int64_t max_pixels, PreprocessResult& result, PreprocessTrace* trace,
+                         Image& cropped) {
   Stopwatch stopwatch;
   auto decoded = decode(bytes, {spec.exif, spec.gray16, max_pixels}, &result.header);
   if (!decoded) return decoded.error();
@@ -52,42 +53,62 @@ Result<Image> preprocess_stages(std::span<const uint8_t> bytes, const Preprocess
     return status.error();
   }
   auto resized = resize_and_crop(image, size, spec.resize_filter, spec.center_crop, spec.pad_value);
+  if (!resized) return resized.error();
+  cropped = *std::move(resized);
   result.timings.resize_ms = stopwatch.lap_ms();
-  return resized;
+  return Ok{};
 }
 
 }  // namespace
+
+Workspace::Workspace() : buffers_(std::make_unique<Buffers>()) {}
+Workspace::~Workspace() = default;
+Workspace::Workspace(Workspace&&) noexcept = default;
+Workspace& Workspace::operator=(Workspace&&) noexcept = default;
 
 namespace {
 
-Result<PreprocessResult> preprocess_all(std::span<const uint8_t> bytes, const PreprocessSpec& spec,
-                                        int64_t max_pixels, PreprocessTrace* trace) {
-  PreprocessResult result;
-  std::optional<Image> cropped;
+Status preprocess_all(PreprocessResult& result, Workspace::Buffers& buffers,
+                      std::span<const uint8_t> bytes, const PreprocessSpec& spec,
+                      int64_t max_pixels, PreprocessTrace* trace) {
+  result.header = {};
+  result.timings = {};
+  bool streamed = false;
   if (trace == nullptr) {
-    auto streamed = preprocess_rows(bytes, spec, max_pixels, result);
-    if (!streamed) return streamed.error();
-    cropped = std::move(*streamed);
+    const auto status = preprocess_rows(bytes, spec, max_pixels, result, buffers);
+    if (!status) return status.error();
+    streamed = *status;
   }
-  if (!cropped) {
-    auto staged = preprocess_stages(bytes, spec, max_pixels, result, trace);
-    if (!staged) return staged.error();
-    cropped = std::move(*staged);
+  if (!streamed) {
+    const auto status = preprocess_stages(bytes, spec, max_pixels, result, trace, buffers.cropped);
+    if (!status) return status.error();
   }
   Stopwatch stopwatch;
-  result.tensor = normalize(*cropped, spec);
+  normalize_into(result.tensor, buffers.cropped, spec);
   result.timings.normalize_ms = stopwatch.lap_ms();
-  if (trace != nullptr) trace->cropped = std::move(*cropped);
-  return result;
+  if (trace != nullptr) trace->cropped = buffers.cropped;
+  return Ok{};
 }
 
 }  // namespace
 
+Status preprocess_into(PreprocessResult& result, Workspace& workspace,
+                       std::span<const uint8_t> bytes, const PreprocessSpec& spec,
+                       int64_t max_pixels, PreprocessTrace* trace) {
+  if (const auto status = validate(spec); !status) return status.error();
+  return with_memory<Ok>(
+      [&] { return preprocess_all(result, workspace.buffers(), bytes, spec, max_pixels, trace); });
+}
+
 Result<PreprocessResult> preprocess(std::span<const uint8_t> bytes, const PreprocessSpec& spec,
                                     int64_t max_pixels, PreprocessTrace* trace) {
-  if (const auto status = validate(spec); !status) return status.error();
-  return with_memory<PreprocessResult>(
-      [&] { return preprocess_all(bytes, spec, max_pixels, trace); });
+  return with_memory<PreprocessResult>([&]() -> Result<PreprocessResult> {
+    Workspace workspace;
+    PreprocessResult result;
+    const auto status = preprocess_into(result, workspace, bytes, spec, max_pixels, trace);
+    if (!status) return status.error();
+    return result;
+  });
 }
 
 }  // namespace beralih

@@ -1,6 +1,6 @@
 #include "preprocess_rows.h"
 
-#include <utility>
+#include <optional>
 #include <variant>
 
 #include "codecs/codecs.h"
@@ -25,8 +25,9 @@ struct Lie {
 
 class ResizingConsumer : public codecs::RowConsumer {
  public:
-  ResizingConsumer(const PreprocessSpec& spec, int64_t max_pixels, int orientation)
-      : spec_(spec), max_pixels_(max_pixels), lie_(orientation) {}
+  ResizingConsumer(const PreprocessSpec& spec, int64_t max_pixels, int orientation,
+                   Workspace::Buffers& buffers)
+      : spec_(spec), max_pixels_(max_pixels), lie_(orientation), buffers_(buffers) {}
 
   std::optional<codecs::Region> begin(Size stored) override {
     oriented_ = lie_.transposed ? Size{stored.width, stored.height} : stored;
@@ -46,16 +47,18 @@ class ResizingConsumer : public codecs::RowConsumer {
                  ? nullptr
                  : resample_axis({in, out, crop.source, crop.count, spec_.resize_filter, flip});
     };
-    out_ = blank_crop(target, spec_.pad_value);
+    blank_crop(target, spec_.pad_value, buffers_.cropped);
     if (lie_.transposed) {
-      auto& stream = stream_.emplace<TransposedStream>(
-          axis(oriented_.height, size.height, y, lie_.flip_x),
-          axis(oriented_.width, size.width, x, lie_.flip_y), x, y, out_);
+      auto& stream =
+          stream_.emplace<TransposedStream>(axis(oriented_.height, size.height, y, lie_.flip_x),
+                                            axis(oriented_.width, size.width, x, lie_.flip_y), x, y,
+                                            buffers_.cropped, buffers_.stream);
       return region_of(stream);
     }
-    auto& stream = stream_.emplace<ResampleStream>(
-        axis(oriented_.width, size.width, x, lie_.flip_x),
-        axis(oriented_.height, size.height, y, lie_.flip_y), x, y, 4, out_);
+    auto& stream =
+        stream_.emplace<ResampleStream>(axis(oriented_.width, size.width, x, lie_.flip_x),
+                                        axis(oriented_.height, size.height, y, lie_.flip_y), x, y,
+                                        4, buffers_.cropped, buffers_.stream);
     return region_of(stream);
   }
 
@@ -69,7 +72,6 @@ class ResizingConsumer : public codecs::RowConsumer {
     resize_ms_ += stopwatch.lap_ms();
   }
 
-  Image take() { return std::move(out_); }
   Size oriented() const { return oriented_; }
   double resize_ms() const { return resize_ms_; }
 
@@ -84,35 +86,39 @@ class ResizingConsumer : public codecs::RowConsumer {
   int64_t max_pixels_;
   Lie lie_;
   Size oriented_;
-  Image out_;
+  Workspace::Buffers& buffers_;
   std::variant<std::monostate, ResampleStream, TransposedStream> stream_;
   double resize_ms_ = 0;
 };
 
 }  // namespace
 
-Result<std::optional<Image>> preprocess_rows(std::span<const uint8_t> bytes,
-                                             const PreprocessSpec& spec, int64_t max_pixels,
-                                             PreprocessResult& result) {
+Result<bool> preprocess_rows(std::span<const uint8_t> bytes, const PreprocessSpec& spec,
+                             int64_t max_pixels, PreprocessResult& result,
+                             Workspace::Buffers& buffers) {
+  const ImageFormat format = sniff_format(bytes);
   const bool resizes = spec.resize_mode != ResizeMode::kNone;
-  if (sniff_format(bytes) != ImageFormat::kJpeg ||
+  if ((format != ImageFormat::kJpeg && format != ImageFormat::kPng) ||
       (resizes && spec.resize_filter == ResizeFilter::kNearest)) {
-    return std::optional<Image>{};
+    return false;
   }
+  const bool is_jpeg = format == ImageFormat::kJpeg;
+  // PNG streams only what lies upright: its orientation may stand behind the pixels.
   const int orientation =
-      spec.exif == ExifMode::kTranspose ? codecs::jpeg_orientation(bytes, spec.exif) : 1;
+      is_jpeg && spec.exif == ExifMode::kTranspose ? codecs::jpeg_orientation(bytes, spec.exif) : 1;
 
   Stopwatch stopwatch;
-  ResizingConsumer consumer(spec, max_pixels, orientation);
-  result.header.format = ImageFormat::kJpeg;
-  const auto streamed =
-      codecs::stream_jpeg(bytes, {spec.exif, spec.gray16, max_pixels}, result.header, consumer);
+  ResizingConsumer consumer(spec, max_pixels, orientation, buffers);
+  result.header.format = format;
+  const DecodeOptions options{spec.exif, spec.gray16, max_pixels};
+  const auto stream = is_jpeg ? codecs::stream_jpeg : codecs::stream_png;
+  const auto streamed = stream(bytes, options, result.header, consumer, buffers.lines);
   if (!streamed) return streamed.error();
-  if (!*streamed) return std::optional<Image>{};
+  if (!*streamed) return false;
   result.oriented = consumer.oriented();
   result.timings.resize_ms = consumer.resize_ms();
   result.timings.decode_ms = stopwatch.lap_ms() - consumer.resize_ms();
-  return std::optional<Image>(consumer.take());
+  return true;
 }
 
 }  // namespace beralih

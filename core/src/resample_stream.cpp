@@ -14,11 +14,16 @@ const ResampleKernels* kernels_for(const ResampleAxis* axis) {
   return can ? &chosen : &kScalarKernels;
 }
 
+template <typename T>
+void make_room(std::vector<T>& memory, size_t size) {
+  if (memory.size() < size) memory.resize(size);
+}
+
 }  // namespace
 
 ResampleStream::ResampleStream(std::shared_ptr<const ResampleAxis> columns,
                                std::shared_ptr<const ResampleAxis> rows, AxisCrop x, AxisCrop y,
-                               int pixel_bytes, Image& out)
+                               int pixel_bytes, Image& out, StreamBuffers& buffers)
     : columns_(std::move(columns)),
       rows_(std::move(rows)),
       x_(x),
@@ -30,8 +35,10 @@ ResampleStream::ResampleStream(std::shared_ptr<const ResampleAxis> columns,
       row_bytes_(static_cast<size_t>(x.count) * 3),
       stride_(row_bytes_ + 1),  // a kernel may write one byte behind
       capacity_(kBatch + (rows_ ? rows_->longest_window() : 0)),
-      ring_(static_cast<size_t>(capacity_) * stride_),
-      window_(static_cast<size_t>(rows_ ? rows_->longest_window() : 0)) {}
+      buffers_(buffers) {
+  make_room(buffers_.ring, static_cast<size_t>(capacity_) * stride_);
+  if (rows_) make_room(buffers_.window, static_cast<size_t>(rows_->longest_window()));
+}
 
 int ResampleStream::begin_row() const { return rows_ ? rows_->begin() : y_.source; }
 int ResampleStream::end_row() const { return rows_ ? rows_->end() : y_.source + y_.count; }
@@ -77,8 +84,10 @@ void ResampleStream::finish_rows(int end_row) {
     const int first = view.firsts[output];
     const int count = view.counts[output];
     if (first + count > end_row) return;
-    for (int i = 0; i < count; ++i) window_[static_cast<size_t>(i)] = slot(first + i);
-    vertical_->vertical(view, output, window_.data(), static_cast<int>(row_bytes_),
+    for (int i = 0; i < count; ++i) {
+      buffers_.window[static_cast<size_t>(i)] = slot(first + i);
+    }
+    vertical_->vertical(view, output, buffers_.window.data(), static_cast<int>(row_bytes_),
                         output_row(output));
   }
 }
@@ -91,8 +100,8 @@ void ResampleStream::push_image_rows(const Image& image, int first_row, int coun
     const uint8_t* row = image.row(first_row + i);
     if (static_cast<size_t>(end - row) < image.stride() + behind) {
       const size_t room = image.stride() + behind;
-      if (padded_.empty()) padded_.resize(room * kBatch);
-      uint8_t* copy = padded_.data() + static_cast<size_t>(i) * room;
+      make_room(buffers_.padded, room * kBatch);
+      uint8_t* copy = buffers_.padded.data() + static_cast<size_t>(i) * room;
       std::memcpy(copy, row, image.stride());
       row = copy;
     }
@@ -103,7 +112,7 @@ void ResampleStream::push_image_rows(const Image& image, int first_row, int coun
 
 TransposedStream::TransposedStream(std::shared_ptr<const ResampleAxis> memory_x,
                                    std::shared_ptr<const ResampleAxis> memory_y, AxisCrop x,
-                                   AxisCrop y, Image& out)
+                                   AxisCrop y, Image& out, StreamBuffers& buffers)
     : memory_x_(std::move(memory_x)),
       memory_y_(std::move(memory_y)),
       x_(x),
@@ -113,10 +122,12 @@ TransposedStream::TransposedStream(std::shared_ptr<const ResampleAxis> memory_x,
       along_y_(kernels_for(memory_y_.get())),
       row_bytes_(static_cast<size_t>(end_column() - begin_column()) * 4),
       capacity_(kBatch + memory_y_->longest_window()),
-      ring_(static_cast<size_t>(capacity_) * row_bytes_),
-      window_(static_cast<size_t>(memory_y_->longest_window())),
-      line_(row_bytes_ + 16 + static_cast<size_t>(memory_x_->view().groups) * 16),
-      column_(static_cast<size_t>(y.count) * 3 + 1) {}
+      buffers_(buffers) {
+  make_room(buffers_.ring, static_cast<size_t>(capacity_) * row_bytes_);
+  make_room(buffers_.window, static_cast<size_t>(memory_y_->longest_window()));
+  make_room(buffers_.line, row_bytes_ + 16 + static_cast<size_t>(memory_x_->view().groups) * 16);
+  make_room(buffers_.column, static_cast<size_t>(y.count) * 3 + 1);
+}
 
 void TransposedStream::push(int first_row, int count, const uint8_t* const* rows,
                             int first_column) {
@@ -133,11 +144,12 @@ void TransposedStream::push(int first_row, int count, const uint8_t* const* rows
 void TransposedStream::finish_column(int output) {
   const AxisView view = memory_y_->view();
   for (int i = 0; i < view.counts[output]; ++i) {
-    window_[static_cast<size_t>(i)] = slot(view.firsts[output] + i);
+    buffers_.window[static_cast<size_t>(i)] = slot(view.firsts[output] + i);
   }
-  along_y_->vertical(view, output, window_.data(), static_cast<int>(row_bytes_), line_.data());
-  const uint8_t* line = line_.data();
-  uint8_t* column = column_.data();
+  along_y_->vertical(view, output, buffers_.window.data(), static_cast<int>(row_bytes_),
+                     buffers_.line.data());
+  const uint8_t* line = buffers_.line.data();
+  uint8_t* column = buffers_.column.data();
   along_x_->horizontal(memory_x_->view(), 4, begin_column(), &line, 1, &column);
   for (int y = 0; y < y_.count; ++y) {
     std::copy_n(column + y * 3, 3, out_.row(y_.target + y) + (x_.target + output) * 3);

@@ -21,8 +21,17 @@ struct AxisCrop {
 /// torchvision's CenterCrop along one axis (functional.py 560-596).
 AxisCrop axis_crop(int size, int crop);
 
-/// An image of one colour.
-Image blank_crop(Size size, std::array<uint8_t, 3> pad_value);
+/// Makes `out` an image of one colour; its memory is used again.
+void blank_crop(Size size, std::array<uint8_t, 3> pad_value, Image& out);
+
+/// Memory that one stream after the other works in. It grows and never shrinks.
+struct StreamBuffers {
+  std::vector<uint8_t> ring;
+  std::vector<const uint8_t*> window;
+  std::vector<uint8_t> padded;
+  std::vector<uint8_t> line;    ///< TransposedStream: one source line, resampled along memory_y
+  std::vector<uint8_t> column;  ///< the same, resampled along memory_x too
+};
 
 /// Horizontal pass over every row that arrives, into a ring of as many rows as a vertical window
 /// needs; an output row is made as soon as its window is complete. The horizontal pass stores
@@ -31,11 +40,11 @@ class ResampleStream {
  public:
   static constexpr int kBatch = 16;
 
-  /// A null axis copies: row and column i of the crop are source + i. `out` must outlive the
-  /// stream.
+  /// A null axis copies: row and column i of the crop are source + i. `out` and `buffers` must
+  /// outlive the stream, and `buffers` serve no other one meanwhile.
   ResampleStream(std::shared_ptr<const ResampleAxis> columns,
                  std::shared_ptr<const ResampleAxis> rows, AxisCrop x, AxisCrop y, int pixel_bytes,
-                 Image& out);
+                 Image& out, StreamBuffers& buffers);
 
   /// The source rows that are needed, begin..end - 1.
   int begin_row() const;
@@ -54,7 +63,9 @@ class ResampleStream {
   void push_image_rows(const Image& image, int first_row, int count);
 
  private:
-  uint8_t* slot(int row) { return ring_.data() + static_cast<size_t>(row % capacity_) * stride_; }
+  uint8_t* slot(int row) {
+    return buffers_.ring.data() + static_cast<size_t>(row % capacity_) * stride_;
+  }
   void finish_rows(int end_row);
   uint8_t* output_row(int index);
 
@@ -70,9 +81,7 @@ class ResampleStream {
   size_t stride_;
   int capacity_;
   int finished_ = 0;  ///< output rows
-  std::vector<uint8_t> ring_;
-  std::vector<const uint8_t*> window_;
-  std::vector<uint8_t> padded_;
+  StreamBuffers& buffers_;
 };
 
 /// The same for a source that lies transposed in memory (a picture taken with the camera on its
@@ -85,8 +94,8 @@ class TransposedStream {
   /// `memory_x` makes the picture's rows, `memory_y` its columns; neither is null. Pixels of 4
   /// bytes.
   TransposedStream(std::shared_ptr<const ResampleAxis> memory_x,
-                   std::shared_ptr<const ResampleAxis> memory_y, AxisCrop x, AxisCrop y,
-                   Image& out);
+                   std::shared_ptr<const ResampleAxis> memory_y, AxisCrop x, AxisCrop y, Image& out,
+                   StreamBuffers& buffers);
 
   int begin_row() const { return memory_y_->begin(); }
   int end_row() const { return memory_y_->end(); }
@@ -99,7 +108,7 @@ class TransposedStream {
 
  private:
   uint8_t* slot(int row) {
-    return ring_.data() + static_cast<size_t>(row % capacity_) * row_bytes_;
+    return buffers_.ring.data() + static_cast<size_t>(row % capacity_) * row_bytes_;
   }
   void finish_column(int output);
 
@@ -113,10 +122,7 @@ class TransposedStream {
   size_t row_bytes_;
   int capacity_;
   int finished_ = 0;  ///< output columns
-  std::vector<uint8_t> ring_;
-  std::vector<const uint8_t*> window_;
-  std::vector<uint8_t> line_;    ///< one source line, resampled along memory_y
-  std::vector<uint8_t> column_;  ///< the same, resampled along memory_x too
+  StreamBuffers& buffers_;
 };
 
 }  // namespace beralih

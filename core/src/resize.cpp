@@ -81,17 +81,19 @@ AxisCrop axis_crop(int size, int crop) {
   return {static_cast<int>(std::nearbyint((size - crop) / 2.0)), 0, crop};
 }
 
-Image blank_crop(Size size, std::array<uint8_t, 3> pad_value) {
-  Image out = Image::allocate(size.height, size.width);
-  if (pad_value == std::array<uint8_t, 3>{}) return out;
+void blank_crop(Size size, std::array<uint8_t, 3> pad_value, Image& out) {
+  out.height = size.height;
+  out.width = size.width;
+  out.pixels.assign(out.stride() * static_cast<size_t>(size.height), 0);
+  if (pad_value == std::array<uint8_t, 3>{}) return;
   for (size_t i = 0; i < out.pixels.size(); ++i) out.pixels[i] = pad_value[i % 3];
-  return out;
 }
 
 Image center_crop(const Image& image, Size size, std::array<uint8_t, 3> pad_value) {
   const AxisCrop x = axis_crop(image.width, size.width);
   const AxisCrop y = axis_crop(image.height, size.height);
-  Image out = blank_crop(size, pad_value);
+  Image out;
+  blank_crop(size, pad_value, out);
   for (int i = 0; i < y.count; ++i) {
     std::memcpy(out.row(y.target + i) + static_cast<size_t>(x.target) * 3,
                 image.row(y.source + i) + static_cast<size_t>(x.source) * 3,
@@ -115,9 +117,11 @@ Result<Image> resize_and_crop(const Image& image, Size size, ResizeFilter filter
   }
   const AxisCrop x = axis_crop(size.width, target.width);
   const AxisCrop y = axis_crop(size.height, target.height);
-  Image out = blank_crop(target, pad_value);
+  Image out;
+  blank_crop(target, pad_value, out);
+  StreamBuffers buffers;
   ResampleStream stream(axis_or_null(image.width, size.width, x, filter),
-                        axis_or_null(image.height, size.height, y, filter), x, y, 3, out);
+                        axis_or_null(image.height, size.height, y, filter), x, y, 3, out, buffers);
   const int last_row = stream.end_row();
   for (int row = stream.begin_row(); row < last_row; row += ResampleStream::kBatch) {
     const int rows = std::min(ResampleStream::kBatch, last_row - row);

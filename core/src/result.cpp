@@ -13,6 +13,8 @@ std::string_view error_code_name(ErrorCode code) {
     case ErrorCode::kContractMismatch: return "contract_mismatch";
     case ErrorCode::kIo: return "io";
     case ErrorCode::kOverloaded: return "overloaded";
+    case ErrorCode::kDeadlineExceeded: return "deadline_exceeded";
+    case ErrorCode::kCancelled: return "cancelled";
     case ErrorCode::kUnavailable: return "unavailable";
     case ErrorCode::kInternal: return "internal";
   }

@@ -223,13 +223,6 @@ def make(arguments: argparse.Namespace, network: torch.nn.Module, spec: dict, la
         stop(f"{arguments.out} could not be written: {error.strerror or error}")
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    shown = os.path.relpath(arguments.out)
+    shown = min(os.path.relpath(arguments.out), arguments.out, key=len)
     print(f"{shown} is ready: {count:,} numbers, contract {digest}\nTry it: build/release/native_server/beralih predict "
           f"--bundle {shown} IMAGE", file=sys.stderr)
-
-
-def need_fixed_hashing() -> None:
-    """PyTorch's serializer walks sets: the same bytes need one order of hashing, which only a new process can have."""
-    if os.environ.get("PYTHONHASHSEED") != "0":
-        os.environ["PYTHONHASHSEED"] = "0"
-        os.execv(sys.executable, [sys.executable, "-B", *sys.argv])

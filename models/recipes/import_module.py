@@ -10,12 +10,11 @@ import argparse
 import json
 import os
 
-import import_bundle
-
-import_bundle.need_fixed_hashing()
+import import_environment  # noqa: F401  first: it may start the process anew
 
 import torch
 
+import import_bundle
 import reference_preprocessing
 import write_contract
 

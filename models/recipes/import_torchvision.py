@@ -13,14 +13,13 @@ import hashlib
 import os
 import re
 
-import import_bundle
-
-import_bundle.need_fixed_hashing()
+import import_environment  # noqa: F401  first: it may start the process anew
 
 import torch
 import torchvision
 from torchvision.transforms import InterpolationMode
 
+import import_bundle
 import safetensors_file
 import write_contract
 
@@ -93,7 +92,8 @@ def load_state(network: torch.nn.Module, state: dict, name: str, path: str) -> N
     network.load_state_dict(state, strict=False)
 
 
-def choose_weights(enum, wanted: str, path: str, digest: str):
+def choose_weights(name: str, wanted: str, path: str, digest: str):
+    enum = [weights for weights in weights_of(name) if weights.meta.get("categories")]      # VGG16 has features alone, too
     if wanted:
         for weights in enum:
             if wanted in (weights.name, str(weights)):
@@ -149,7 +149,7 @@ def main() -> None:
                            f"and `beralih bundle fetch {name}` gets one")
     import_bundle.check_arguments(arguments)
     digest = write_contract.sha256_file(path)
-    weights = choose_weights(weights_of(name), arguments.weights, path, digest)
+    weights = choose_weights(name, arguments.weights, path, digest)
     state = clean_names(read_checkpoint(path))
     heads = [value for key, value in state.items() if key.endswith(".weight") and value.dim() in (2, 4)]
     classes = heads[-1].shape[0] if heads else 0

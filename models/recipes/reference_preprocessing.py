@@ -84,13 +84,14 @@ def center_crop(pixels: np.ndarray, spec: dict) -> np.ndarray:
 
 
 def normalize(pixels: np.ndarray, spec: dict) -> np.ndarray:
-    """In the spec's layout; each floating operation is rounded to float32 once."""
+    """In the spec's layout; each operation on floats is rounded to float32 once."""
     if spec["channel_order"] == "BGR":
         pixels = pixels[:, :, ::-1]
     if spec["dtype"] == "float32":
         values = pixels.astype(np.float32)
         if spec["value_range"] == "0..1":
-            values = values / np.float32(255) if spec["rescale"] == "divide" else values * np.float32(1 / 255)
+            # "multiply", as transformers does it: in double precision, then rounded
+            values = values / np.float32(255) if spec["rescale"] == "divide" else np.float32(pixels * (1 / 255))
         pixels = (values - np.float32(spec["image_mean"])) / np.float32(spec["image_std"])
     return np.ascontiguousarray(pixels.transpose(2, 0, 1) if spec["layout"] == "NCHW" else pixels)
 

@@ -1,5 +1,8 @@
 // How fast a bundle's files are checked:  bundle_bench BUNDLE CACHE_DIRECTORY
-// One JSON object: SHA-256 of the largest file on one core, all files in parallel, with the hashes known.
+// One JSON object: SHA-256 of the largest file on one core, all files in parallel, with the hashes
+// known.
+#include <time.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -14,6 +17,13 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// As `openssl speed` counts.
+double processor_seconds() {
+  timespec time{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
 }
 
 double open_seconds(const char* directory, const beralih::OpenOptions& options) {
@@ -49,9 +59,9 @@ int main(int argc, char** argv) {
   }
   double best = 1e9;
   for (int run = 0; run < 3; ++run) {
-    const auto start = Clock::now();
+    const double start = processor_seconds();
     (void)beralih::sha256_hex(largest);
-    best = std::min(best, seconds_since(start));
+    best = std::min(best, processor_seconds() - start);
   }
   std::printf(
       "{\"bytes\": %zu, \"sha256_bytes_per_s\": %.0f, \"open_always_s\": %.4f, "

@@ -20,10 +20,18 @@ def usage_error(binary, *arguments, **variables):
 
 
 def test_an_unknown_subcommand_gets_the_list(binary):
-    there_are = "; there are serve, predict, preprocess, presets"
-    assert usage_error(binary, "frob") == 'beralih: no subcommand "frob"' + there_are
-    assert usage_error(binary) == "beralih: a subcommand is missing" + there_are
+    there_are = "; there are serve, predict, preprocess, "
+    assert usage_error(binary, "frob").startswith('beralih: no subcommand "frob"' + there_are)
+    assert usage_error(binary).startswith("beralih: a subcommand is missing" + there_are)
     assert "--frob" in usage_error(binary, "--frob")
+
+
+def test_a_missing_step_of_bundle_gets_the_list(binary):
+    for arguments in (["bundle"], ["bundle", "frob"]):
+        line = usage_error(binary, *arguments)
+        assert line.startswith("beralih bundle: a subcommand is missing or unknown; there are ")
+        assert line.endswith("make, verify, inspect, diff, pack, unpack")
+    assert usage_error(binary, "bundle", "make").endswith("Try beralih bundle make --help")
 
 
 @pytest.mark.parametrize("arguments, word", [

@@ -1,86 +1,15 @@
 // The streaming path against the stages one after the other (which a trace asks for): the same
-// tensors and the same errors, over JPEGs of every kind.
+// tensors and the same errors, over JPEGs of every kind and PNGs.
 #include <catch2/catch.hpp>
-#include <cstdio>
-#include <cstdlib>
 #include <random>
 #include <string>
 
 #include "beralih/preprocess.h"
-#include "core/test_image.h"
-
-#include <jpeglib.h>
+#include "core/encoded_image.h"
 
 using namespace beralih;
 
 namespace {
-
-struct Kind {
-  int channels = 3;  // 1 gray, 3 YCbCr, -3 stored as RGB, 4 CMYK
-  int horizontal = 1;
-  int vertical = 1;
-  bool progressive = false;
-  bool arithmetic = false;
-  bool separate_scans = false;
-  int restart_rows = 0;
-  int orientation = 0;
-};
-
-std::vector<uint8_t> encode(const Kind& kind, int width, int height, uint32_t seed) {
-  jpeg_compress_struct info;
-  jpeg_error_mgr errors;
-  info.err = jpeg_std_error(&errors);
-  jpeg_create_compress(&info);
-  unsigned char* data = nullptr;
-  unsigned long size = 0;
-  jpeg_mem_dest(&info, &data, &size);
-  const int channels = std::abs(kind.channels);
-  info.image_width = static_cast<JDIMENSION>(width);
-  info.image_height = static_cast<JDIMENSION>(height);
-  info.input_components = channels;
-  info.in_color_space = channels == 1 ? JCS_GRAYSCALE : channels == 3 ? JCS_RGB : JCS_CMYK;
-  jpeg_set_defaults(&info);
-  if (kind.channels == -3) jpeg_set_colorspace(&info, JCS_RGB);
-  jpeg_set_quality(&info, 85, TRUE);
-  info.comp_info[0].h_samp_factor = kind.horizontal;
-  info.comp_info[0].v_samp_factor = kind.vertical;
-  info.restart_in_rows = kind.restart_rows;
-  info.arith_code = kind.arithmetic ? TRUE : FALSE;
-  if (kind.progressive) jpeg_simple_progression(&info);
-  jpeg_scan_info scans[3] = {};
-  if (kind.separate_scans && channels == 3) {
-    for (int c = 0; c < 3; ++c)
-      scans[c] = {
-          1, {c, 0, 0, 0},
-           0, 63, 0, 0
-      };
-    info.scan_info = scans;
-    info.num_scans = 3;
-  }
-  jpeg_start_compress(&info, TRUE);
-  if (kind.orientation > 0) {
-    uint8_t exif[] = {
-        'E', 'x', 'i', 'f',  0,    0, 'M', 'M', 0, 42, 0, 0, 0,
-        8,   0,   1,   0x01, 0x12, 0, 3,   0,   0, 0,  1, 0, static_cast<uint8_t>(kind.orientation),
-        0,   0,   0,   0,    0,    0};
-    jpeg_write_marker(&info, JPEG_APP0 + 1, exif, sizeof exif);
-  }
-  // Noise over slopes: neither flat nor all saturated.
-  std::minstd_rand random(seed);
-  std::vector<uint8_t> row(static_cast<size_t>(width * channels));
-  for (int y = 0; y < height; ++y) {
-    for (size_t i = 0; i < row.size(); ++i) {
-      row[i] = static_cast<uint8_t>((i * 3 + static_cast<size_t>(y) * 5) / 2 + random() % 90);
-    }
-    JSAMPROW line = row.data();
-    jpeg_write_scanlines(&info, &line, 1);
-  }
-  jpeg_finish_compress(&info);
-  jpeg_destroy_compress(&info);
-  std::vector<uint8_t> bytes(data, data + size);
-  std::free(data);
-  return bytes;
-}
 
 // Empty where both paths agree.
 std::string difference(const std::vector<uint8_t>& bytes, const PreprocessSpec& spec) {
@@ -107,7 +36,7 @@ class Cases {
   int below(int limit) { return static_cast<int>(random_() % static_cast<unsigned>(limit)); }
   uint32_t seed() { return static_cast<uint32_t>(random_()); }
 
-  Kind kind() {
+  JpegKind kind() {
     constexpr int kSamplings[][2] = {
         {1, 1},
         {2, 1},
@@ -120,7 +49,7 @@ class Cases {
     };
     constexpr int kChannels[] = {3, 3, 3, 3, 3, 1, -3, 4};
     const auto& sampling = kSamplings[below(8)];
-    Kind kind{kChannels[below(8)], sampling[0], sampling[1]};
+    JpegKind kind{kChannels[below(8)], sampling[0], sampling[1]};
     if (kind.channels == -3 || kind.channels == 4) kind.horizontal = kind.vertical = 1;
     kind.progressive = below(6) == 0;
     kind.arithmetic = below(10) == 0;
@@ -162,7 +91,7 @@ int rounds(int usual) {
   return usual * (factor != nullptr ? std::max(std::atoi(factor), 1) : 1);
 }
 
-std::string describe(const Kind& kind, int width, int height, const PreprocessSpec& spec) {
+std::string describe(const JpegKind& kind, int width, int height, const PreprocessSpec& spec) {
   char text[300];
   std::snprintf(text, sizeof text,
                 "%dx%d channels %d sampling %dx%d progressive %d arithmetic %d scans %d restart %d "
@@ -183,8 +112,8 @@ TEST_CASE("streamed and staged tensors are equal for every kind of JPEG") {
   for (int round = 0; round < rounds(400); ++round) {
     const int limit = round % 4 == 0 ? 40 : round % 4 == 1 ? 200 : 700;
     const int width = 1 + cases.below(limit), height = 1 + cases.below(limit);
-    const Kind kind = cases.kind();
-    const auto bytes = encode(kind, width, height, cases.seed());
+    const JpegKind kind = cases.kind();
+    const auto bytes = encode_jpeg(kind, width, height, cases.seed());
     for (int i = 0; i < 4; ++i) {
       const PreprocessSpec spec = cases.spec(width, height);
       const std::string found = difference(bytes, spec);
@@ -198,8 +127,8 @@ TEST_CASE("streamed and staged verdicts are equal for cut and damaged JPEGs") {
   int refused = 0;
   for (int round = 0; round < rounds(200); ++round) {
     const int width = 1 + cases.below(400), height = 1 + cases.below(400);
-    const Kind kind = cases.kind();
-    const auto whole = encode(kind, width, height, cases.seed());
+    const JpegKind kind = cases.kind();
+    const auto whole = encode_jpeg(kind, width, height, cases.seed());
     for (int i = 0; i < 8; ++i) {
       auto bytes = whole;
       const auto size = static_cast<int>(bytes.size());
@@ -221,4 +150,23 @@ TEST_CASE("streamed and staged verdicts are equal for cut and damaged JPEGs") {
     }
   }
   CHECK(refused > 100);
+}
+
+TEST_CASE("PNG: streaming equals the stages, broken files included") {
+  Cases cases;
+  PreprocessSpec spec;
+  for (int round = 0; round < 120; ++round) {
+    constexpr int kColorTypes[] = {0, 2, 4, 6};
+    const PngKind kind{kColorTypes[cases.below(4)], cases.below(3) == 0 ? 16 : 8, cases.below(5),
+                       cases.below(3) == 0 ? 1 + cases.below(8) : 0};
+    const int width = 1 + cases.below(300), height = 1 + cases.below(300);
+    auto bytes = encode_png(kind, width, height, cases.seed());
+    spec.exif = round % 5 == 0 ? ExifMode::kIgnore : ExifMode::kTranspose;
+    if (round % 4 == 1)
+      bytes.resize(static_cast<size_t>(cases.below(static_cast<int>(bytes.size()))));
+    if (round % 4 == 2)
+      bytes[static_cast<size_t>(cases.below(static_cast<int>(bytes.size())))] ^= 0x41;
+    CAPTURE(round, kind.color_type, kind.depth, kind.filter, kind.orientation, width, height);
+    CHECK(difference(bytes, spec) == "");
+  }
 }

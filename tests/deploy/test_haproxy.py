@@ -47,7 +47,7 @@ class Cluster:
 
     def start(self, index, bundle=None):
         self.starts += 1
-        return Server(self.binary, bundle or self.bundle, "--threads", "1", log=self.folder / f"replica-{self.starts}.log",
+        return Server(self.binary, bundle or self.bundle, "--threads", "1", "--drain-delay-ms", "1500", log=self.folder / f"replica-{self.starts}.log",
                       port=self.ports[index])
 
     def restart(self, index, bundle=None):

@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from server_process import Server
+
 EXPECTED = {  # image: part of the label, lowest and highest probability
     "dog2.jpg": ("German shepherd", 0.95, 1.0),
     "dog1.jpg": ("Pembroke", 0.75, 0.9),
@@ -64,12 +66,28 @@ def test_the_answer_says_what_it_was_made_from(server, bundle):
     assert "inference;dur=" in answer.headers["Server-Timing"]
 
 
-def test_the_same_image_gives_the_same_logits_every_time(server, bundle):
-    image = golden_image(bundle, "dog2.jpg")
+def ask_often(server, image):
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: server.classify(image).json(), range(24)))
-    assert len({a["logits"]["sha256"] for a in answers}) == 1
     assert len({a["request_id"] for a in answers}) == 24
+    return answers
+
+
+def test_the_same_image_gives_the_same_logits_every_time(server, bundle):
+    image = golden_image(bundle, "dog2.jpg")
+    assert len({a["logits"]["sha256"] for a in ask_often(server, image)}) == 1
+
+
+def test_in_batches_of_any_size_the_same_image_gives_the_same_answer(binary, bundle, tmp_path):
+    """The shape of a batch decides the last bits of the logits, and no more."""
+    with Server(binary, bundle, "--max-batch", "8", log=tmp_path / "log") as server:
+        server.wait_until_ready()
+        first, *others = ask_often(server, golden_image(bundle, "dog2.jpg"))
+    for other in others:
+        assert other["tensor"] == first["tensor"]
+        for mine, theirs in zip(first["predictions"], other["predictions"]):
+            assert mine["index"] == theirs["index"]
+            assert abs(mine["probability"] - theirs["probability"]) < 1e-6
 
 
 def test_top_k(server, bundle):

@@ -68,8 +68,10 @@ def test_requests_are_counted_by_route_method_and_status(server, bundle):
 def test_histograms_are_cumulative_and_whole(server, bundle):
     server.classify((bundle / "golden" / "dog2.jpg").read_bytes())
     samples, types = scrape(server)
+    assert samples["beralih_queue_depth"][(("state", "waiting"),)] >= 0
     histograms = [name for name, kind in types.items() if kind == "histogram"]
-    assert {"beralih_http_request_duration_seconds", "beralih_stage_duration_seconds"} <= set(histograms)
+    assert {"beralih_http_request_duration_seconds", "beralih_stage_duration_seconds",
+            "beralih_batch_size"} <= set(histograms)
     for name in histograms:
         series = {}
         for labels, value in samples[name + "_bucket"].items():

@@ -24,7 +24,7 @@ TYPES = {
 }
 PAGE = "https://lesson.example"
 OTHER = "https://other.example"
-EXPOSED = {"server-timing", "beralih-contract", "x-request-id", "retry-after"}
+EXPOSED = {"inference-header-content-length", "server-timing", "beralih-contract", "x-request-id", "retry-after"}
 PREFLIGHT = {"Access_Control_Request_Method": "POST",
              "Access_Control_Request_Headers": "content-type,beralih-contract"}
 
@@ -272,7 +272,7 @@ def test_preflight_of_a_listed_origin(page):
         assert answer.headers["Access-Control-Allow-Origin"] == PAGE
         assert "post" in words(answer.headers["Access-Control-Allow-Methods"])
         assert words(answer.headers["Access-Control-Allow-Headers"]) == {
-            "content-type", "beralih-contract", "x-request-id", "x-beralih-run"}
+            "content-type", "beralih-contract", "x-request-id", "x-beralih-run", "inference-header-content-length"}
         assert int(answer.headers["Access-Control-Max-Age"]) > 0
         assert answer.headers["Vary"] == "Origin"
 

@@ -50,10 +50,23 @@ TEST_CASE("a detail with broken UTF-8 is still JSON", "[problem]") {
 }
 
 TEST_CASE("only refusals that pass invite to try again", "[problem]") {
-  CHECK(retry_after_seconds(429) > 0);
-  CHECK(retry_after_seconds(503) > 0);
-  CHECK(retry_after_seconds(400) == 0);
-  CHECK(retry_after_seconds(500) == 0);
+  for (const int status : {429, 503, 504})
+    CHECK(retry_after_seconds(problem_for_status(status, "")) == 1);
+  for (const int status : {400, 500})
+    CHECK(retry_after_seconds(problem_for_status(status, "")) == 0);
+}
+
+TEST_CASE("an overload says which limit, how long the wait would be and when to come back",
+          "[problem]") {
+  const Problem problem = problem_for({
+      ErrorCode::kOverloaded, "busy", Overload{"deadline", 2100.4, 1.2}
+  });
+  CHECK(problem.status == 429);
+  CHECK(retry_after_seconds(problem) == 2);
+  const Json json = Json::parse(problem_json(problem, ""));
+  CHECK(json["limit"] == "deadline");
+  CHECK(json["predicted_wait_ms"] == "2100");
+  CHECK(problem_for({ErrorCode::kDeadlineExceeded, ""}).status == 504);
 }
 
 TEST_CASE("an unlisted status is still a problem", "[problem]") {

@@ -49,6 +49,7 @@ class FakeEngine : public beralih::InferenceEngine {
   const beralih::EngineMetadata& metadata() const override { return metadata_; }
   beralih::Result<std::vector<std::vector<float>>> infer(
       std::span<const beralih::Tensor> batch) override;
+  void set_forward_ms(double milliseconds) { metadata_.load.forward_ms = milliseconds; }
 
  private:
   beralih::EngineMetadata metadata_;

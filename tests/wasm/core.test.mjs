@@ -7,8 +7,8 @@ import {existsSync, readFileSync} from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import {fileURLToPath} from 'node:url';
-import {deflateSync} from 'node:zlib';
-import {loadCore} from '../../wasm/index.mjs';
+import {brotliCompressSync, deflateSync} from 'node:zlib';
+import {loadCore, supportsSimd} from '../../wasm/index.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const bundle = path.resolve(process.env.BERALIH_BUNDLE ?? path.join(root, 'models/bundles/resnet34'));
@@ -24,6 +24,8 @@ WebAssembly.instantiate = async (...args) => {
 };
 const core = await loadCore({wasmBinary: readFileSync(path.join(root, 'build/wasm/wasm/beralih_core.wasm'))});
 WebAssembly.instantiate = instantiate;
+const scalarFile = path.join(root, 'build/wasm/wasm/beralih_core_scalar.wasm');
+const scalarCore = await loadCore({wasmBinary: readFileSync(scalarFile)});
 
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
 
@@ -64,6 +66,26 @@ const fails = (call, code, message) =>
 test('the build says what it is', () => {
   assert.match(core.version, /^\d+\.\d+\.\d+$/);
   assert.equal(core.simd, true);
+  assert.equal(scalarCore.simd, false);
+  assert.equal(supportsSimd(), true); // of this Node
+});
+
+test('the module for browsers without SIMD has no vector instruction, the other has', () => {
+  const vectors = (file) => {
+    const {stdout, error} = spawnSync('wasm-dis', [file], {encoding: 'utf8', maxBuffer: 1 << 30});
+    assert.ifError(error);
+    return stdout.match(/\bv128\b/g)?.length ?? 0;
+  };
+  assert.equal(vectors(scalarFile), 0);
+  assert.ok(vectors(scalarFile.replace('_scalar', '')) > 100);
+});
+
+test('both modules stay within 150 KB of Brotli', (t) => {
+  for (const file of [scalarFile, scalarFile.replace('_scalar', '')]) {
+    const size = brotliCompressSync(readFileSync(file)).length;
+    t.diagnostic(`${path.basename(file)}: ${size} bytes`);
+    assert.ok(size <= 150_000, `${file}: ${size} bytes`);
+  }
 });
 
 test('a module that is none is refused in words', async () => {
@@ -111,6 +133,21 @@ test('a picture becomes the tensor that its knobs say', () => {
   preprocessor.close();
 });
 
+test('the tensor alone is the same tensor', () => {
+  for (const each of [core, scalarCore]) {
+    const preprocessor = each.openPreset('hf-vit');
+    const whole = preprocessor.preprocess(png(300, 400));
+    for (const again of [1, 2]) {
+      const {tensor, timings, ...rest} = preprocessor.tensor(png(300, 400));
+      assert.deepEqual(rest, {format: 'png', width: 300, height: 400, shape: [1, 3, 224, 224], dtype: 'float32'}, `call ${again}`);
+      assert.equal(sha256(tensor), whole.tensorSha256);
+      assert.deepEqual(Object.keys(timings), Object.keys(whole.timings));
+    }
+    fails(() => preprocessor.tensor(png(9, 9).subarray(0, 50)), 'corrupt_image', /PNG/);
+    preprocessor.close();
+  }
+});
+
 test('results stay what they were, whatever the module does next', () => {
   const preprocessor = core.openPreset('dlib:resnet34');
   const first = preprocessor.preprocess(png(40, 30));
@@ -150,7 +187,7 @@ test('knobs: set, refused by name, checked together', () => {
   fails(() => preprocessor.setKnob('rotate', '90'), 'invalid_argument', /no knob is called "rotate"/);
   fails(() => preprocessor.setKnob('layout', 'CHWN'), 'invalid_argument', /layout: expected one of/);
   preprocessor.close();
-  fails(() => core.openPreset('nothing'), 'invalid_argument', /the presets are dlib:resnet34/);
+  fails(() => core.openPreset('nothing'), 'invalid_argument', /there are dlib:resnet34/);
   fails(() => core.openSpec('{"exif": 1}'), 'invalid_contract', /exif/);
 });
 
@@ -175,6 +212,19 @@ test('a contract that breaks its schema names the JSON path', () => {
 test('comparePreprocessing names the first field that differs', () => {
   assert.equal(core.comparePreprocessing('a=1\nb=2\n', 'a=1\nb=2\n'), null);
   assert.deepEqual(core.comparePreprocessing('a=1\nb=2\n', 'a=1\nb=é\n'), {field: 'b', ours: '2', theirs: 'é'});
+});
+
+test('the bundle: every golden tensor from every module, with and without the trace', {skip: noBundle}, () => {
+  const json = readFileSync(path.join(bundle, 'contract.json'));
+  for (const each of [core, scalarCore]) {
+    const contract = each.openContract(json);
+    for (const {image, tensor_sha256: expected} of JSON.parse(json).golden) {
+      const bytes = readFileSync(path.join(bundle, image));
+      assert.equal(contract.preprocess(bytes).tensorSha256, expected, image);
+      assert.equal(sha256(contract.tensor(bytes).tensor), expected, image);
+    }
+    contract.close();
+  }
 });
 
 test('the bundle: hash, and every golden tensor', {skip: noBundle}, () => {

@@ -36,8 +36,8 @@ test('npm pack makes a tarball of the listed files', {skip: noNpm}, () => {
   const [packed] = JSON.parse(succeed(scratch, 'npm', 'pack', '--json', '--offline', './package'));
   const names = packed.files.map((file) => file.path).sort();
   assert.deepEqual(names, [
-    'LICENSE', 'README.md', 'THIRD_PARTY_NOTICES.md', 'beralih_core.mjs', 'beralih_core.wasm', 'index.d.ts', 'index.mjs',
-    'node.mjs', 'package.json',
+    'LICENSE', 'README.md', 'THIRD_PARTY_NOTICES.md', 'beralih_core.mjs', 'beralih_core.wasm', 'beralih_core_scalar.wasm',
+    'index.d.ts', 'index.mjs', 'node.mjs', 'package.json',
   ]);
   installed = path.join(scratch, 'project');
   succeed(scratch, 'mkdir', 'project');

@@ -1,4 +1,5 @@
-// Native and WebAssembly compute the same: every file of the shared test data, the same hashes or the same error.
+// Native and WebAssembly, with SIMD and without, compute the same: every file of the shared test data, the same hashes or
+// the same error.
 // Environment: BERALIH_SHARED (a directory with data/images and data/photos), BERALIH_REQUIRE_SHARED=1 (its absence
 // fails instead of skipping), BERALIH_BIN (the native command).
 import assert from 'node:assert/strict';
@@ -69,20 +70,26 @@ function lines(command, args) {
 }
 
 async function compare(t, args, files) {
-  const [ours, theirs] = await Promise.all([
-    lines(process.execPath, [twin, ...args, '--json', ...files]),
-    lines(native, ['preprocess', ...args, '--json', ...files]),
+  const rest = [...args, '--json', ...files];
+  const [theirs, simd, scalar] = await Promise.all([
+    lines(native, ['preprocess', ...rest]),
+    lines(process.execPath, [twin, ...rest]),
+    lines(process.execPath, [twin, '--no-simd', ...rest]),
   ]);
-  assert.equal(ours.length, files.length, 'lines of the WASM command');
   assert.equal(theirs.length, files.length, 'lines of the native command');
+  compareLines(t, 'with SIMD', simd, theirs, files);
+  compareLines(t, 'without SIMD', scalar, theirs, files);
+}
 
+function compareLines(t, module, ours, theirs, files) {
+  assert.equal(ours.length, files.length, `lines of the WASM command, ${module}`);
   const same = ours.filter((line, i) => line === theirs[i]);
   const errors = same.filter((line) => 'error' in JSON.parse(line));
   const different = files.length - same.length;
-  t.diagnostic(`${files.length} files: ${same.length - errors.length} equal tensors, ${errors.length} equal errors, ` +
+  t.diagnostic(`${module}, ${files.length} files: ${same.length - errors.length} equal tensors, ${errors.length} equal errors, ` +
     `${different} different`);
   const first = ours.findIndex((line, i) => line !== theirs[i]);
-  assert.equal(different, 0, `${different} files differ, first\n  wasm   ${ours[first]}\n  native ${theirs[first]}`);
+  assert.equal(different, 0, `${module}: ${different} files differ, first\n  wasm   ${ours[first]}\n  native ${theirs[first]}`);
   assert.ok(same.length > errors.length, 'no file became a tensor');
 }
 
@@ -93,26 +100,9 @@ function sharedFiles() {
   return files;
 }
 
-/** The page's module is built without libwebp, which would take it over its size (BERALIH_WEBP in core/CMakeLists.txt). */
-function isWebp(file) {
-  const head = readFileSync(file).subarray(0, 12).toString('latin1');
-  return head.startsWith('RIFF') && head.endsWith('WEBP');
-}
-
 for (const {name, args} of CASES) {
-  test(`native == WASM: ${name}`, {skip}, (t) => compare(t, args, sharedFiles().filter((file) => !isWebp(file))));
+  test(`native == WASM: ${name}`, {skip}, (t) => compare(t, args, sharedFiles()));
 }
-
-test('WebP is refused by the module in words', {skip}, async (t) => {
-  const files = sharedFiles().filter(isWebp);
-  assert.ok(files.length > 0, 'no WebP file to try');
-  const answers = (await lines(process.execPath, [twin, '--preset', 'hf-vit', '--json', ...files])).map((l) => JSON.parse(l));
-  t.diagnostic(`${files.length} files`);
-  for (const {error} of answers) {
-    assert.equal(error?.code, 'unsupported_format');
-    assert.match(error.message, /^WebP is not supported in the page yet; send /);
-  }
-});
 
 /** The JPEG with 1 and 255 in its quantisation tables: the inverse DCT then overflows. undefined: it has none. */
 function overflowing(file) {

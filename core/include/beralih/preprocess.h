@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 
 #include "beralih/decode.h"
@@ -41,9 +42,36 @@ Result<PreprocessResult> preprocess(std::span<const uint8_t> bytes, const Prepro
                                     int64_t max_pixels = kDefaultMaxPixels,
                                     PreprocessTrace* trace = nullptr);
 
+/// The memory that preprocessing works in, kept from call to call: for images of one kind and size
+/// every call after the first allocates next to nothing. It grows with the largest image (about
+/// 0.5 MB for 12 megapixels; whole images are not kept) until it is destroyed. For one call at a
+/// time: each thread has its own. No result points into it.
+class Workspace {
+ public:
+  Workspace();
+  ~Workspace();
+  Workspace(Workspace&&) noexcept;
+  Workspace& operator=(Workspace&&) noexcept;
+
+  struct Buffers;  // workspace_buffers.h, for the core itself
+  Buffers& buffers() { return *buffers_; }
+
+ private:
+  std::unique_ptr<Buffers> buffers_;  // never null, but after a move
+};
+
+/// preprocess() with memory that the caller keeps: `workspace`, and that of the tensor which
+/// `result` holds from an earlier call. After an error `result` may hold parts of both calls.
+Status preprocess_into(PreprocessResult& result, Workspace& workspace,
+                       std::span<const uint8_t> bytes, const PreprocessSpec& spec,
+                       int64_t max_pixels = kDefaultMaxPixels, PreprocessTrace* trace = nullptr);
+
 /// Pixels to tensor by table: every byte has one float per channel (torchvision
 /// functional_tensor.py 101, 940), each step rounded to float32.
 Tensor normalize(const Image& image, const PreprocessSpec& spec);
+
+/// The same into a tensor whose memory is used again.
+void normalize_into(Tensor& tensor, const Image& image, const PreprocessSpec& spec);
 
 /// The 3 x 256 floats that `normalize` looks up, in the spec's channel order.
 std::array<std::array<float, 256>, 3> normalization_table(const PreprocessSpec& spec);

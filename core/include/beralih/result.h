@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cassert>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,6 +20,8 @@ enum class ErrorCode {
   kContractMismatch,   ///< the client preprocessed under another contract
   kIo,                 ///< reading or writing a file failed
   kOverloaded,         ///< refused now, may succeed later
+  kDeadlineExceeded,   ///< accepted, but not begun before its deadline
+  kCancelled,          ///< whoever asked has gone
   kUnavailable,        ///< not ready yet, or shutting down
   kInternal,           ///< a defect of ours or of a library
 };
@@ -26,10 +29,18 @@ enum class ErrorCode {
 /// The code's name as it appears in JSON and logs, e.g. "corrupt_image". Static storage.
 std::string_view error_code_name(ErrorCode code);
 
+/// Why a request was refused, for kOverloaded.
+struct Overload {
+  std::string limit;             ///< "queue" (no place left) or "deadline" (it would be too late)
+  double predicted_wait_ms = 0;  ///< until its answer, had it been accepted
+  double retry_after_s = 0;      ///< when trying again makes sense
+};
+
 struct Error {
   ErrorCode code;
   std::string
       message;  ///< for people: what was wrong, where, what to do; UTF-8, no final period needed
+  std::optional<Overload> overload = std::nullopt;
 };
 
 /// Holds a T or an Error. `if (!result) return result.error();`

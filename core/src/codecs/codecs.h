@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdlib>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -51,9 +53,27 @@ class RowConsumer {
   virtual void rows(int first_row, int count, const uint8_t* const* rows, int first_column) = 0;
 };
 
+/// Lines on their way to a RowConsumer, used again for the next image.
+class LineMemory {
+ public:
+  /// `size` bytes that belong to this object until the next call; nullptr where memory ran out.
+  uint8_t* room(size_t size) noexcept;
+
+ private:
+  struct Free {
+    void operator()(uint8_t* bytes) const { std::free(bytes); }
+  };
+  std::unique_ptr<uint8_t, Free> bytes_;
+  size_t size_ = 0;
+};
+
 /// As decode_jpeg, without a whole image; false where decode_jpeg must do it.
 Result<bool> stream_jpeg(std::span<const uint8_t> bytes, const DecodeOptions& options,
-                         ImageHeader& header, RowConsumer& consumer);
+                         ImageHeader& header, RowConsumer& consumer, LineMemory& lines);
+
+/// As decode_png, without a whole image; false where decode_png must do it.
+Result<bool> stream_png(std::span<const uint8_t> bytes, const DecodeOptions& options,
+                        ImageHeader& header, RowConsumer& consumer, LineMemory& lines);
 
 /// What decode_jpeg would report, from the file's bytes alone.
 int jpeg_orientation(std::span<const uint8_t> bytes, ExifMode exif);

@@ -38,6 +38,7 @@ struct StreamRequest {
   const DecodeOptions* options;
   ImageHeader* header;
   RowConsumer* consumer;
+  LineMemory* lines;
   Status status = Ok{};
 };
 
@@ -61,6 +62,10 @@ beralih_jpeg_status accept_stream(void* user, uint32_t width, uint32_t height,
              static_cast<uint32_t>(needed->top), static_cast<uint32_t>(needed->bottom),
              static_cast<size_t>(needed->readable_behind)};
   return BERALIH_JPEG_OK;
+}
+
+uint8_t* line_memory(void* user, size_t size) {
+  return static_cast<StreamRequest*>(user)->lines->room(size);
 }
 
 void take_rows(void* user, uint32_t first_row, uint32_t count, const uint8_t* const* rows,
@@ -104,10 +109,10 @@ Result<Decoded> decode_jpeg(std::span<const uint8_t> bytes, const DecodeOptions&
 }
 
 Result<bool> stream_jpeg(std::span<const uint8_t> bytes, const DecodeOptions& options,
-                         ImageHeader& header, RowConsumer& consumer) {
+                         ImageHeader& header, RowConsumer& consumer, LineMemory& lines) {
   if (const auto found = read_jpeg_header(bytes, options.exif); !found) return found.error();
-  StreamRequest request{&options, &header, &consumer, Ok{}};
-  beralih_jpeg_stream stream{accept_stream, take_rows, &request, {}};
+  StreamRequest request{&options, &header, &consumer, &lines, Ok{}};
+  beralih_jpeg_stream stream{accept_stream, line_memory, take_rows, &request, {}};
   const auto status = beralih_jpeg_stream_rows(&stream, bytes.data(), bytes.size());
   if (status == BERALIH_JPEG_REFUSED) return request.status.error();
   // Any other failure is worded by decode_jpeg, whose verdict is Pillow's: one place decides.

@@ -58,23 +58,28 @@ class Walk {
       if (marker < 0xC0) {
         return corrupt("no marker found at byte " + std::to_string(at - 2));
       }
-      const std::string place = place_of(marker, at - 2);
+      const Place place{marker, at - 2};
       const auto payload = segment(at);
-      if (!payload) return corrupt("a segment is cut off" + place);
+      if (!payload) return corrupt("a segment is cut off" + place.text());
       if (auto status = handle(marker, *payload); !status) {
-        return Error{status.error().code, status.error().message + place};
+        return Error{status.error().code, status.error().message + place.text()};
       }
       if (marker == kStartOfScan) return finish(mode, place);
     }
   }
 
  private:
-  static std::string place_of(int marker, size_t at) {
-    constexpr std::string_view kDigits = "0123456789ABCDEF";
-    const auto digit = [&](int value) { return kDigits[static_cast<size_t>(value)]; };
-    return std::string(" (marker FF") + digit(marker >> 4) + digit(marker & 15) + " at byte " +
-           std::to_string(at) + ")";
-  }
+  /// Where an error is; a text only once there is one.
+  struct Place {
+    int marker;
+    size_t at;
+    std::string text() const {
+      constexpr std::string_view kDigits = "0123456789ABCDEF";
+      const auto digit = [&](int value) { return kDigits[static_cast<size_t>(value)]; };
+      return std::string(" (marker FF") + digit(marker >> 4) + digit(marker & 15) + " at byte " +
+             std::to_string(at) + ")";
+    }
+  };
 
   /// The segment whose length stands at `at`, which moves past it.
   std::optional<Bytes> segment(size_t& at) const {
@@ -173,9 +178,9 @@ class Walk {
     return true;
   }
 
-  Result<JpegHeader> finish(ExifMode mode, const std::string& place) const {
+  Result<JpegHeader> finish(ExifMode mode, const Place& place) const {
     if (header_.components == 0) {
-      return corrupt("the first scan comes before a frame header" + place);
+      return corrupt("the first scan comes before a frame header" + place.text());
     }
     if (header_.width == 0 || header_.height == 0) {
       return corrupt("the header announces no pixels (" + std::to_string(header_.width) + " x " +

@@ -44,6 +44,9 @@ struct beralih_jpeg_stream {
    */
   enum beralih_jpeg_status (*accept)(void* user, uint32_t width, uint32_t height,
                                      struct beralih_jpeg_region* region);
+  /* In: called once, after accept; returns `size` bytes that stay there until the last row, or NULL
+   * where memory ran out. */
+  uint8_t* (*line_memory)(void* user, size_t size);
   /* In: called with the needed rows in order, up to BERALIH_JPEG_BATCH at once: 4 bytes a pixel, R
    * G B and one without meaning, from column `first_column` <= left on. */
   void (*rows)(void* user, uint32_t first_row, uint32_t count, const uint8_t* const* rows,

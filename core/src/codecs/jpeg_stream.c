@@ -1,5 +1,3 @@
-#include <stdlib.h>
-
 #include "codecs/jpeg_reader.h"
 #include "codecs/jpeg_source.h"
 
@@ -91,7 +89,6 @@ enum beralih_jpeg_status beralih_jpeg_stream_rows(struct beralih_jpeg_stream* st
   struct beralih_jpeg_errors errors;
   struct beralih_jpeg_stepped_source source;
   struct beralih_jpeg_region region;
-  uint8_t* volatile pixels = NULL;
   volatile enum beralih_jpeg_status status = BERALIH_JPEG_TRUNCATED;
 
   stream->message[0] = '\0';
@@ -124,7 +121,8 @@ enum beralih_jpeg_status beralih_jpeg_stream_rows(struct beralih_jpeg_stream* st
   {
     const uint32_t first_column = can_skip(&info) ? crop_columns(&info, &region) : 0;
     const size_t stride = (size_t)info.output_width * 4;
-    pixels = calloc(1, stride * BERALIH_JPEG_BATCH + region.readable_behind);
+    uint8_t* pixels =
+        stream->line_memory(stream->user, stride * BERALIH_JPEG_BATCH + region.readable_behind);
     if (pixels == NULL) {
       snprintf(stream->message, sizeof stream->message, "not enough memory for its rows");
       status = BERALIH_JPEG_TOO_LARGE;
@@ -138,6 +136,5 @@ enum beralih_jpeg_status beralih_jpeg_stream_rows(struct beralih_jpeg_stream* st
   }
 done:
   jpeg_destroy_decompress(&info);
-  free(pixels);
   return status;
 }

@@ -83,10 +83,13 @@ class PixelReader {
   }
 
   /// What Pillow starts from: zeros, which a palette gives the colour of its first entry.
+  std::array<uint8_t, 3> blank_pixel() const {
+    return header_.color_type == 3 ? palette_[0] : std::array<uint8_t, 3>{};
+  }
   Image blank(int height, int width) const {
     Image image = Image::allocate(height, width);
-    const auto& first = palette_[0];
-    if (header_.color_type != 3 || first == std::array<uint8_t, 3>{}) return image;
+    const auto first = blank_pixel();
+    if (first == std::array<uint8_t, 3>{}) return image;
     for (size_t i = 0; i < image.pixels.size(); i += Image::kChannels) {
       std::copy_n(first.data(), Image::kChannels, image.pixels.data() + i);
     }
@@ -178,24 +181,103 @@ class RowInflater {
   bool ended_ = false;
 };
 
+/// Takes the rows of a frame's passes.
+class FrameSink {
+ public:
+  virtual ~FrameSink() = default;
+  /// Row `y` of the frame, of which the pass holds `columns` pixels.
+  virtual void row(const Pass& pass, uint32_t y, size_t columns, const uint8_t* samples) = 0;
+};
+
+class ImageSink : public FrameSink {
+ public:
+  ImageSink(const PixelReader& pixels, const PngFrame& frame, Image& image)
+      : pixels_(pixels), frame_(frame), image_(image) {}
+
+  void row(const Pass& pass, uint32_t y, size_t columns, const uint8_t* samples) override {
+    uint8_t* to =
+        image_.row(static_cast<int>(y + frame_.y)) + size_t{frame_.x + pass.x} * Image::kChannels;
+    for (size_t x = 0; x < columns; ++x, to += size_t{pass.step_x} * Image::kChannels) {
+      pixels_.read(samples, x, to);
+    }
+  }
+
+ private:
+  const PixelReader& pixels_;
+  PngFrame frame_;
+  Image& image_;
+};
+
+/// Hands the rows that a consumer needs on, some at once.
+class ConsumerSink : public FrameSink {
+ public:
+  ConsumerSink(const PixelReader& pixels, const Region& region, RowConsumer& consumer,
+               uint8_t* lines)
+      : pixels_(pixels), region_(region), consumer_(consumer), next_(region.top) {
+    for (size_t i = 0; i < kBatch; ++i) rows_[i] = lines + i * row_bytes(region);
+  }
+
+  static constexpr size_t kBatch = 16;
+  static size_t row_bytes(const Region& region) {
+    return static_cast<size_t>(region.right - region.left) * 4;
+  }
+
+  void row(const Pass&, uint32_t y, size_t, const uint8_t* samples) override {
+    if (static_cast<int>(y) < region_.top || static_cast<int>(y) >= region_.bottom) return;
+    uint8_t* to = rows_[filled_];
+    for (int x = region_.left; x < region_.right; ++x, to += 4) {
+      pixels_.read(samples, static_cast<size_t>(x), to);
+    }
+    if (++filled_ == kBatch) flush();
+  }
+
+  /// What a stream that ends early leaves out is blank.
+  void finish() {
+    const auto blank = pixels_.blank_pixel();
+    while (next_ + static_cast<int>(filled_) < region_.bottom) {
+      for (size_t i = 0; i < row_bytes(region_); i += 4) {
+        std::copy_n(blank.data(), blank.size(), rows_[filled_] + i);
+      }
+      if (++filled_ == kBatch) flush();
+    }
+    flush();
+  }
+
+ private:
+  void flush() {
+    if (filled_ > 0) {
+      consumer_.rows(next_, static_cast<int>(filled_), rows_.data(), region_.left);
+    }
+    next_ += static_cast<int>(filled_);
+    filled_ = 0;
+  }
+
+  const PixelReader& pixels_;
+  Region region_;
+  RowConsumer& consumer_;
+  int next_;  ///< the first row that was not handed on yet
+  size_t filled_ = 0;
+  std::array<uint8_t*, kBatch> rows_;
+};
+
 class FrameDecoder {
  public:
-  FrameDecoder(PngContainer& container, const PixelReader& pixels, Image& image)
-      : container_(container), pixels_(pixels), image_(image), inflater_(container) {}
+  FrameDecoder(PngContainer& container, FrameSink& sink)
+      : container_(container), sink_(sink), inflater_(container) {}
 
   Status decode() {
     if (!container_.header().interlaced) {
-      return decode_pass(kWhole, container_.frame().x, container_.frame().y);
+      return decode_pass(kWhole);
     }
     for (const Pass& pass : kAdam7) {
-      if (const auto status = decode_pass(pass, 0, 0); !status) return status;
+      if (const auto status = decode_pass(pass); !status) return status;
       if (inflater_.ended()) break;
     }
     return Ok{};
   }
 
  private:
-  Status decode_pass(const Pass& pass, uint32_t left, uint32_t top) {
+  Status decode_pass(const Pass& pass) {
     const auto& frame = container_.frame();
     const auto& header = container_.header();
     const uint64_t columns = (uint64_t{frame.width} + pass.step_x - 1 - pass.x) / pass.step_x;
@@ -222,11 +304,7 @@ class FrameDecoder {
         return Error{ErrorCode::kCorruptImage, "PNG: row " + std::to_string(y) +
                                                    " has unknown filter " + std::to_string(row[0])};
       }
-      uint8_t* to =
-          image_.row(static_cast<int>(y + top)) + size_t{left + pass.x} * Image::kChannels;
-      for (size_t x = 0; x < columns; ++x, to += size_t{pass.step_x} * Image::kChannels) {
-        pixels_.read(samples.data(), x, to);
-      }
+      sink_.row(pass, y, static_cast<size_t>(columns), samples.data());
       // ZipDecode.c: a stream that ends early leaves the rest of the picture blank.
       if (inflater_.ended()) return Ok{};
       std::swap(row, previous);
@@ -235,16 +313,12 @@ class FrameDecoder {
   }
 
   PngContainer& container_;
-  const PixelReader& pixels_;
-  Image& image_;
+  FrameSink& sink_;
   RowInflater inflater_;
 };
 
-}  // namespace
-
-Result<Decoded> decode_png(std::span<const uint8_t> bytes, const DecodeOptions& options,
-                           ImageHeader& header) {
-  PngContainer container(bytes);
+/// Up to the first image data; fills `header`.
+Status open(PngContainer& container, const DecodeOptions& options, ImageHeader& header) {
   if (const auto status = container.read_header(); !status) return status.error();
   const auto& png = container.header();
   if (const auto status = check_size("PNG", png.width, png.height, options); !status) {
@@ -255,19 +329,52 @@ Result<Decoded> decode_png(std::span<const uint8_t> bytes, const DecodeOptions& 
   if (container.frame().width == 0 || container.frame().height == 0) {
     return Error{ErrorCode::kCorruptImage, "PNG: the first frame has no pixels"};
   }
+  return Ok{};
+}
 
-  const PixelReader pixels(png, container.palette(), options.gray16);
-  Decoded decoded{pixels.blank(header.height, header.width), 1};
-  if (const auto status = FrameDecoder(container, pixels, decoded.image).decode(); !status) {
-    return status.error();
-  }
+/// What stands behind the pixels decides too.
+Result<int> finish(PngContainer& container, const DecodeOptions& options) {
   if (const auto status = container.read_trailer(); !status) return status.error();
-  if (options.exif == ExifMode::kTranspose) {
-    const auto orientation = container.orientation();
-    if (!orientation) return orientation.error();
-    decoded.orientation = *orientation;
-  }
+  if (options.exif == ExifMode::kIgnore) return 1;
+  return container.orientation();
+}
+
+}  // namespace
+
+Result<Decoded> decode_png(std::span<const uint8_t> bytes, const DecodeOptions& options,
+                           ImageHeader& header) {
+  PngContainer container(bytes);
+  if (const auto status = open(container, options, header); !status) return status.error();
+  const PixelReader pixels(container.header(), container.palette(), options.gray16);
+  Decoded decoded{pixels.blank(header.height, header.width), 1};
+  ImageSink sink(pixels, container.frame(), decoded.image);
+  if (const auto status = FrameDecoder(container, sink).decode(); !status) return status.error();
+  const auto orientation = finish(container, options);
+  if (!orientation) return orientation.error();
+  decoded.orientation = *orientation;
   return decoded;
+}
+
+Result<bool> stream_png(std::span<const uint8_t> bytes, const DecodeOptions& options,
+                        ImageHeader& header, RowConsumer& consumer, LineMemory& lines) {
+  PngContainer container(bytes);
+  if (const auto status = open(container, options, header); !status) return status.error();
+  const auto& png = container.header();
+  const auto& frame = container.frame();
+  if (png.interlaced || frame.width != png.width || frame.height != png.height) return false;
+  const auto region = consumer.begin({header.height, header.width});
+  if (!region) return false;
+  uint8_t* memory = lines.room(ConsumerSink::row_bytes(*region) * ConsumerSink::kBatch +
+                               static_cast<size_t>(region->readable_behind));
+  if (memory == nullptr) return false;
+  const PixelReader pixels(png, container.palette(), options.gray16);
+  ConsumerSink sink(pixels, *region, consumer, memory);
+  if (const auto status = FrameDecoder(container, sink).decode(); !status) return status.error();
+  const auto orientation = finish(container, options);
+  if (!orientation) return orientation.error();
+  if (*orientation != 1) return false;
+  sink.finish();
+  return true;
 }
 
 }  // namespace beralih::codecs

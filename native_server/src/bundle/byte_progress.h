@@ -17,6 +17,12 @@ inline Status report_progress(const ByteProgress& progress, int64_t bytes) {
   return Error{ErrorCode::kUnavailable, "interrupted; nothing was changed"};
 }
 
+/// Work in two parts: bytes of files, then golden cases through the network.
+struct BundleProgress {
+  ByteProgress bytes;
+  ByteProgress golden_cases;  ///< called with 0 before the network is loaded, with 1 for each case
+};
+
 /// Large enough that calls cost nothing beside hashing, small enough to stop within milliseconds.
 inline constexpr int64_t kProgressStep = int64_t{4} << 20;
 

@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kAttempts = 5;  ///< in a row that bring nothing
+constexpr int kAttempts = 4;  ///< in a row that bring nothing
 constexpr auto kFirstPause = std::chrono::milliseconds(500);
 
 // curl(1), "EXIT CODES"

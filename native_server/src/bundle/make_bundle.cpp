@@ -49,7 +49,7 @@ Error about_sources(Error error, const fs::path& directory, const std::vector<In
 
 class Maker {
  public:
-  Maker(const BundleInputs& inputs, const fs::path& directory, const ByteProgress& progress)
+  Maker(const BundleInputs& inputs, const fs::path& directory, const BundleProgress& progress)
       : inputs_(inputs), directory_(directory), progress_(progress), files_(input_files(inputs)) {}
 
   Result<VerifiedContract> make(const MakeBundleEngine& make_engine);
@@ -70,7 +70,7 @@ class Maker {
 
   const BundleInputs& inputs_;
   const fs::path& directory_;
-  const ByteProgress& progress_;
+  const BundleProgress& progress_;
   std::vector<InputFile> files_;
   std::vector<std::string> labels_;
   std::optional<ResearchResults> research_;
@@ -147,7 +147,7 @@ Status Maker::copy_files() {
                  (directory_ / "golden").string() + ": cannot create: " + code.message()};
   }
   for (const InputFile& file : files_) {
-    const auto written = copy_file(file.source, directory_ / file.path, progress_);
+    const auto written = copy_file(file.source, directory_ / file.path, progress_.bytes);
     if (!written) return written.error();
     contract_.files.push_back({file.role, file.path, written->bytes, written->sha256});
   }
@@ -189,7 +189,6 @@ Status Maker::take_research(Sample& sample) const {
 Status Maker::fill_probabilities(InferenceEngine& engine) {
   const EngineMetadata& metadata = engine.metadata();
   for (Sample& sample : samples_) {
-    if (auto wanted = report_progress(progress_, 0); !wanted) return wanted;
     const auto rows = engine.infer(std::span(&sample.tensor, 1));
     if (!rows) return Error{rows.error().code, sample.golden.image + ": " + rows.error().message};
     const auto all = top_k(softmax(rows->front()), labels_.size());
@@ -207,6 +206,7 @@ Status Maker::fill_probabilities(InferenceEngine& engine) {
                        outcome.problem + "; check labels, preprocessing and weights"};
     }
     contract_.golden.push_back(sample.golden);
+    if (auto wanted = report_progress(progress_.golden_cases, 1); !wanted) return wanted;
   }
   std::string& note = contract_.provenance.note;
   if (!note.empty()) note += note.ends_with('.') ? " " : ". ";
@@ -244,6 +244,7 @@ Result<VerifiedContract> Maker::make(const MakeBundleEngine& make_engine) {
   if (auto copied = copy_files(); !copied) return copied.error();
   const auto bundle = bundle_so_far();
   if (!bundle) return bundle.error();
+  if (auto wanted = report_progress(progress_.golden_cases, 0); !wanted) return wanted.error();
   auto engine = make_engine(*bundle);
   if (!engine) return about_sources(engine.error(), directory_, files_);
   if (auto filled = fill_probabilities(**engine); !filled) return filled.error();
@@ -264,7 +265,7 @@ int64_t input_bytes(const BundleInputs& inputs) {
 
 Result<VerifiedContract> make_bundle(const BundleInputs& inputs, const fs::path& directory,
                                      const MakeBundleEngine& make_engine,
-                                     const ByteProgress& progress) {
+                                     const BundleProgress& progress) {
   return Maker(inputs, directory, progress).make(make_engine);
 }
 

@@ -45,6 +45,6 @@ int64_t input_bytes(const BundleInputs& inputs);
 Result<VerifiedContract> make_bundle(const BundleInputs& inputs,
                                      const std::filesystem::path& directory,
                                      const MakeBundleEngine& make_engine,
-                                     const ByteProgress& progress);
+                                     const BundleProgress& progress);
 
 }  // namespace beralih

@@ -38,10 +38,10 @@ bool is_number(std::string_view text) {
 
 /// `name` without the archive's top folder.
 bool is_expected(std::string_view name) {
-  static constexpr std::array<std::string_view, 8> kFiles{
-      "data.pkl",           "constants.pkl",         "version",
-      "byteorder",          "attributes.pkl",        ".format_version",
-      ".storage_alignment", ".data/serialization_id"};
+  static constexpr std::array<std::string_view, 9> kFiles{
+      "data.pkl",           "constants.pkl",          "version",
+      "byteorder",          "attributes.pkl",         ".format_version",
+      ".storage_alignment", ".data/serialization_id", ".data/version"};
   if (std::find(kFiles.begin(), kFiles.end(), name) != kFiles.end()) return true;
   if (name.starts_with("data/")) return is_number(name.substr(5));
   if (name.starts_with("constants/")) return is_number(name.substr(10));

@@ -44,7 +44,7 @@ GoldenOutcome try_golden(const GoldenCase& golden, const Bundle& bundle, Inferen
 }
 
 Status check_golden_cases(const fs::path& directory, const MakeBundleEngine& make_engine,
-                          VerifyReport& report) {
+                          const ByteProgress& progress, VerifyReport& report) {
   OpenOptions sizes_only;  // the hashes were just checked
   sizes_only.verify = VerifyMode::kNever;
   const auto bundle = open_bundle(directory, sizes_only);
@@ -54,13 +54,16 @@ Status check_golden_cases(const fs::path& directory, const MakeBundleEngine& mak
                  "the contract holds no golden case, so nothing shows that the network comes to "
                  "the research result"};
   }
+  if (auto wanted = report_progress(progress, 0); !wanted) return wanted;
   auto engine = make_engine(*bundle);
   if (!engine) return engine.error();
   report.engine = (*engine)->metadata();
   report.tolerance = allowed_difference(bundle->contract().tolerance, report.engine.dtype);
-  for (const GoldenCase& golden : bundle->contract().golden)
+  for (const GoldenCase& golden : bundle->contract().golden) {
     report.golden.push_back(
         {golden.image, try_golden(golden, *bundle, **engine, report.tolerance)});
+    if (auto wanted = report_progress(progress, 1); !wanted) return wanted;
+  }
   return Ok{};
 }
 
@@ -85,7 +88,7 @@ int64_t listed_bytes(const fs::path& directory) {
 }
 
 Result<VerifyReport> verify_bundle(const fs::path& directory, const MakeBundleEngine& make_engine,
-                                   const ByteProgress& progress) {
+                                   const BundleProgress& progress) {
   const auto identity = read_contract(directory);
   if (!identity) return identity.error();
   std::error_code code;
@@ -96,7 +99,7 @@ Result<VerifyReport> verify_bundle(const fs::path& directory, const MakeBundleEn
   report.contract_hash = identity->contract_hash;
   report.unlisted = find_unlisted(root, identity->contract);
   OpenOptions options;
-  options.progress = progress;
+  options.progress = progress.bytes;
   const auto outcomes = check_files(root, identity->contract.files, options);
   for (size_t i = 0; i < outcomes.size(); ++i) {
     const auto& error = outcomes[i].error;
@@ -104,8 +107,9 @@ Result<VerifyReport> verify_bundle(const fs::path& directory, const MakeBundleEn
     report.files.push_back({identity->contract.files[i], error ? error->message : ""});
   }
   if (report.failures() > 0) return report;
-  if (auto golden = check_golden_cases(directory, make_engine, report); !golden)
-    report.problem = golden.error().message;
+  const auto golden = check_golden_cases(directory, make_engine, progress.golden_cases, report);
+  if (!golden && golden.error().code == ErrorCode::kUnavailable) return golden.error();
+  if (!golden) report.problem = golden.error().message;
   return report;
 }
 

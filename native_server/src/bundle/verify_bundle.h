@@ -40,6 +40,6 @@ int64_t listed_bytes(const std::filesystem::path& directory);
 /// right. Errors: those of read_contract(); kUnavailable (stopped by `progress`).
 Result<VerifyReport> verify_bundle(const std::filesystem::path& directory,
                                    const MakeBundleEngine& make_engine,
-                                   const ByteProgress& progress);
+                                   const BundleProgress& progress);
 
 }  // namespace beralih

@@ -98,10 +98,9 @@ void make(MakeFlags flags) {
   auto made = [&] {
     const std::jthread linking([] { (void)load_engine_module(); });  // while files are copied
     ProgressLine progress("copying", input_bytes(flags.inputs));
-    return make_bundle(
-        flags.inputs, (*staged)->path(),
-        [&](const Bundle& bundle) { return make_engine(bundle, flags.engine); },
-        progress.callback());
+    return make_bundle(flags.inputs, (*staged)->path(),
+                       [&](const Bundle& bundle) { return make_engine(bundle, flags.engine); },
+                       {progress.callback(), progress.golden_cases()});
   }();
   if (!made) fail_command(made.error());
   if (auto committed = (*staged)->commit(); !committed) fail_command(committed.error());

@@ -105,9 +105,9 @@ void verify(const VerifyFlags& flags) {
   const auto report = [&] {
     const std::jthread linking([] { (void)load_engine_module(); });  // while files are hashed
     ProgressLine progress("hashing", listed_bytes(flags.bundle));
-    return verify_bundle(
-        flags.bundle, [&](const Bundle& bundle) { return make_engine(bundle, flags.engine); },
-        progress.callback());
+    return verify_bundle(flags.bundle,
+                         [&](const Bundle& bundle) { return make_engine(bundle, flags.engine); },
+                         {progress.callback(), progress.golden_cases()});
   }();
   if (!report) {
     if (flags.json) {

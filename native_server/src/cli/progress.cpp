@@ -52,9 +52,27 @@ ByteProgress ProgressLine::callback() {
   };
 }
 
+ByteProgress ProgressLine::golden_cases() {
+  return [this](int64_t cases) {
+    const std::lock_guard lock(mutex_);
+    if (!counting_cases_) done_ = 0;
+    counting_cases_ = true;
+    done_ += cases;
+    const auto now = Clock::now();
+    if (now >= next_print_) print(now);
+    return stop_requested == 0;
+  };
+}
+
 void ProgressLine::print(Clock::time_point now) {
   next_print_ = now + (terminal_ ? kTerminalStep : kPlainStep);
   printed_ = true;
+  if (counting_cases_) {
+    std::fprintf(stderr, "%strying the network: %lld golden cases done%s",
+                 terminal_ ? "\r\033[K" : "", static_cast<long long>(done_), terminal_ ? "" : "\n");
+    std::fflush(stderr);
+    return;
+  }
   const double share =
       total_ > 0 ? std::min(1.0, static_cast<double>(done_) / static_cast<double>(total_)) : 0;
   const double elapsed = std::chrono::duration<double>(now - start_).count();

@@ -23,6 +23,8 @@ class ProgressLine {
 
   /// Thread-safe; valid while this object lives.
   ByteProgress callback();
+  /// The same for work that is counted in golden cases, which begins with the first call.
+  ByteProgress golden_cases();
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -31,6 +33,7 @@ class ProgressLine {
 
   std::string what_;
   int64_t total_;
+  bool counting_cases_ = false;
   bool terminal_;
   std::mutex mutex_;
   int64_t done_ = 0;

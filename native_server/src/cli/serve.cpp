@@ -1,20 +1,13 @@
 // beralih serve: listen, load, be ready, drain.
-#include <poll.h>
-#include <pthread.h>
-#include <sys/eventfd.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
-#include <cerrno>
-#include <csignal>
+#include <chrono>
+#include <cstdint>
 #include <cstdio>
-#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
-#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -22,8 +15,10 @@
 #include "cli/commands.h"
 #include "cli/loading_flags.h"
 #include "cli/report.h"
+#include "cli/stop_events.h"
 #include "engine/classifier.h"
 #include "engine/engine_module.h"
+#include "engine/model_host.h"
 #include "http/server.h"
 #include "http/static_site.h"
 #include "telemetry/access_log.h"
@@ -40,55 +35,28 @@ struct ServeFlags {
   std::string web_directory;      ///< empty: the page that is compiled in
   ClassifierOptions classifier;
   EngineOptions engine;
+  std::string cpu_engine = "mapped";
+  int64_t batch_delay_us = 0;
+  int64_t deadline_ms = 10'000;
+  int64_t drain_delay_ms = 0;
+  double canary_s = 10;
+  /// One image at a time gives the same bits every time, and on a CPU costs little throughput.
+  size_t max_batch = 1;
   bool quiet = false;
-};
-
-/// SIGTERM and SIGINT as something to wait for, beside the loader's "I failed".
-class StopEvents {
- public:
-  /// Blocks both signals in this thread and every thread that it starts later.
-  StopEvents() {
-    sigemptyset(&signals_);
-    sigaddset(&signals_, SIGTERM);
-    sigaddset(&signals_, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
-    signal_fd_ = ::signalfd(-1, &signals_, SFD_CLOEXEC);
-    event_fd_ = ::eventfd(0, EFD_CLOEXEC);
-  }
-  ~StopEvents() {
-    ::close(signal_fd_);
-    ::close(event_fd_);
-  }
-  StopEvents(const StopEvents&) = delete;
-  StopEvents& operator=(const StopEvents&) = delete;
-
-  void raise() { ::eventfd_write(event_fd_, 1); }
-
-  /// Returns on a signal or on raise(). A second signal afterwards ends the process at once.
-  void wait() {
-    pollfd fds[] = {
-        {signal_fd_, POLLIN, 0},
-        {event_fd_,  POLLIN, 0}
-    };
-    while (::poll(fds, std::size(fds), -1) < 0 && errno == EINTR) {
-    }
-    signalfd_siginfo info{};
-    if ((fds[0].revents & POLLIN) != 0 && ::read(signal_fd_, &info, sizeof info) < 0) return;
-    std::signal(SIGTERM, SIG_DFL);
-    std::signal(SIGINT, SIG_DFL);
-    pthread_sigmask(SIG_UNBLOCK, &signals_, nullptr);
-  }
-
- private:
-  sigset_t signals_{};
-  int signal_fd_ = -1;
-  int event_fd_ = -1;
 };
 
 std::string ready_line(const Classifier& classifier, double total_ms) {
   const StartRecord& start = classifier.start_record();
   const EngineMetadata& engine = classifier.engine();
   const VerifiedContract& identity = classifier.bundle().identity;
+  std::string tried;
+  for (const EngineCandidate& each : engine.candidates) {
+    char measured[32];
+    std::snprintf(measured, sizeof measured, "%.1f ms", each.forward_ms);
+    tried += (tried.empty() ? " (tried " : ", ") + each.name + " " +
+             (each.refusal.empty() ? measured : "refused: " + each.refusal);
+  }
+  if (!tried.empty()) tried += ")";
   char times[256];
   std::snprintf(times, sizeof times,
                 "ready in %.2f s (bundle checked %.0f ms, %zu of %zu files hashed; engine %.0f ms: "
@@ -99,8 +67,8 @@ std::string ready_line(const Classifier& classifier, double total_ms) {
                 engine.load.attach_ms, engine.load.warm_up_ms, start.golden_ms);
   return std::string(times) + "; model " + identity.contract.name + " " +
          identity.contract.version + ", contract " + identity.contract_hash + "; " + engine.device +
-         " " + engine.dtype + ", " + std::to_string(engine.threads) + " threads, " +
-         engine.library + "\n";
+         " " + engine.dtype + " " + engine.variant + tried + ", " + std::to_string(engine.threads) +
+         " threads, " + engine.library + "\n";
 }
 
 /// Errors: kInvalidBundle if the flag names another contract than the bundle's.
@@ -113,16 +81,34 @@ Status check_expected_contract(const ServeFlags& flags, const Bundle& bundle) {
                    "; serve the bundle of that contract, or change the expectation"};
 }
 
-/// After ready: the golden cases that the start did not wait for.
-void check_golden_cases(const std::shared_ptr<Classifier>& classifier, ServingState& state,
-                        const std::stop_token& stop) {
-  const auto status = check_remaining_golden(classifier, state, stop);
-  if (!status) {
-    write_log_line("not ready any more: " + status.error().message + "\n");
-  } else if (!stop.stop_requested()) {
-    const size_t count = classifier->bundle().contract().golden.size();
-    write_log_line("golden cases reproduced: all " + std::to_string(count) + "\n");
+void reload(ModelHost& host) {
+  const auto report = host.reload();
+  if (!report) {
+    write_log_line("not reloaded, nothing has changed: " + report.error().message + "\n");
+    return;
   }
+  char seconds[32];
+  std::snprintf(seconds, sizeof seconds, "%.2f", report->total_ms / 1000);
+  write_log_line("reloaded in " + std::string(seconds) + " s; contract " + report->contract_after +
+                 (report->contract_after == report->contract_before
+                      ? ", as before"
+                      : ", before it " + report->contract_before) +
+                 "\n");
+}
+
+ModelHostOptions host_options(const ServeFlags& flags) {
+  ModelHostOptions options;
+  options.bundle = flags.bundle;
+  options.classifier = flags.classifier;
+  options.classifier.batch_delay = std::chrono::microseconds(flags.batch_delay_us);
+  options.classifier.default_deadline = std::chrono::milliseconds(flags.deadline_ms);
+  options.classifier.max_batch = flags.max_batch;
+  options.canary_interval = std::chrono::milliseconds(static_cast<int64_t>(flags.canary_s * 1000));
+  options.make_engine = [&flags](const Bundle& bundle) -> Result<std::unique_ptr<InferenceEngine>> {
+    if (auto expected = check_expected_contract(flags, bundle); !expected) return expected.error();
+    return make_engine(bundle, flags.engine);
+  };
+  return options;
 }
 
 std::shared_ptr<const StaticSite> index_page(const std::string& directory) {
@@ -144,42 +130,44 @@ void serve(const ServeFlags& flags) {
   write_log_line("listening on " + server.url() + "\n");
 
   std::optional<Error> load_error;
-  std::shared_ptr<Classifier> classifier;
-  std::jthread loader([&](const std::stop_token& stop) {
-    auto loaded = [&] {
-      // Linking libtorch takes as long as hashing the bundle: both at once. An error shows up in
-      // make_engine.
-      const std::jthread linking([] { (void)load_engine_module(); });
-      return Classifier::load(
-          flags.bundle,
-          [&](const Bundle& bundle) -> Result<std::unique_ptr<InferenceEngine>> {
-            if (auto expected = check_expected_contract(flags, bundle); !expected)
-              return expected.error();
-            return make_engine(bundle, flags.engine);
-          },
-          flags.classifier);
-    }();
-    if (!loaded) {
-      load_error = loaded.error();
+  double ready_after_ms = 0;  // of the first classifier; a reload does not change it
+  ModelHost host(host_options(flags),
+                 {
+                     .publish =
+                         [&](const std::shared_ptr<Classifier>& classifier) {
+                           const bool first = ready_after_ms == 0;
+                           if (first) ready_after_ms = program_age_ms();
+                           state.publish(classifier, ready_after_ms);
+                           if (!first) return;
+                           write_log_line(ready_line(*classifier, ready_after_ms));
+                           notify_service_manager("READY=1");
+                         },
+                     .withdraw = [&](const std::string& reason) { state.withdraw(reason); },
+                     .log = [](const std::string& line) { write_log_line(line); },
+                 });
+  std::jthread loader([&] {
+    // Linking libtorch takes as long as hashing the bundle: both at once. An error shows up in
+    // make_engine.
+    const std::jthread linking([] { (void)load_engine_module(); });
+    if (auto started = host.start(); !started) {
+      load_error = started.error();
       stop_events.raise();
-      return;
     }
-    classifier = *std::move(loaded);
-    const double ready_after_ms = program_age_ms();
-    state.publish(classifier, ready_after_ms);
-    write_log_line(ready_line(*classifier, ready_after_ms));
-    notify_service_manager("READY=1");
-    check_golden_cases(classifier, state, stop);
   });
 
-  stop_events.wait();
-  loader.request_stop();
+  // Reloading takes a while, during which the other signals must be seen.
+  std::jthread reloader;
+  while (stop_events.wait_for_reload()) reloader = std::jthread([&] { reload(host); });
   loader.join();
-  state.withdraw("the server is shutting down");
+  state.begin_drain("the server is shutting down");
+  // Load balancers learn by asking: until they have, what they send is still answered.
+  std::this_thread::sleep_for(std::chrono::milliseconds(flags.drain_delay_ms));
+  host.stop();
   notify_service_manager("STOPPING=1");
   server.stop();
+  if (reloader.joinable()) reloader.join();
   if (load_error) fail_command(*load_error);
-  classifier->shutdown();
+  host.current()->shutdown();
   write_log_line("stopped: everything accepted was answered\n");
 }
 
@@ -217,6 +205,17 @@ void add_origins(CLI::App& command, const std::string& flag, std::vector<std::st
       ->transform(origin);
 }
 
+void add_seconds(CLI::App& command, const std::string& flag, std::chrono::seconds& value,
+                 const std::string& variable, const std::string& description) {
+  command
+      .add_option_function<int>(
+          flag, [&value](int seconds) { value = std::chrono::seconds(seconds); }, description)
+      ->envname(variable)
+      ->type_name("SECONDS")
+      ->default_str(std::to_string(value.count()))
+      ->check(CLI::Range(1, 86400));
+}
+
 }  // namespace
 
 void add_serve_command(CLI::App& app) {
@@ -249,11 +248,83 @@ void add_serve_command(CLI::App& app) {
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
   command
+      ->add_option("--max-batch", flags->max_batch,
+                   "most requests that the network answers together")
+      ->envname("BERALIH_MAX_BATCH")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  command
+      ->add_option("--batch-delay", flags->batch_delay_us,
+                   "microseconds that a request waits for others to fill its batch")
+      ->envname("BERALIH_BATCH_DELAY")
+      ->check(CLI::Range(0, 10'000'000))
+      ->capture_default_str();
+  command
+      ->add_option(
+          "--deadline-ms", flags->deadline_ms,
+          "milliseconds after which nobody waits for an answer; what cannot be met is "
+          "refused at once with 429; the header X-Request-Deadline-Ms sets its own; 0: none")
+      ->envname("BERALIH_DEADLINE_MS")
+      ->check(CLI::Range(0, 86'400'000))
+      ->capture_default_str();
+  command
+      ->add_option("--cpu-engine", flags->cpu_engine,
+                   "mapped: the weights are shared with their file; packed: they are copied in the "
+                   "processor's own order, and the quickest form that reproduces the golden cases "
+                   "is used")
+      ->envname("BERALIH_CPU_ENGINE")
+      ->check(CLI::IsMember({"mapped", "packed"}))
+      ->capture_default_str();
+  command
+      ->add_option("--dtype", flags->engine.dtype,
+                   "what the packed engine computes in; auto: bf16 where the processor has it and "
+                   "it is quicker")
+      ->envname("BERALIH_DTYPE")
+      ->check(CLI::IsMember({"auto", "fp32", "bf16"}))
+      ->capture_default_str();
+  command
+      ->add_flag("--deterministic", flags->classifier.deterministic,
+                 "every batch has the shape of --max-batch: a prediction does not depend on who "
+                 "else was in its batch")
+      ->envname("BERALIH_DETERMINISTIC");
+  command
+      ->add_option("--preprocess-threads", flags->classifier.preprocess_threads,
+                   "threads that decode and resize images; 0: one per core")
+      ->envname("BERALIH_PREPROCESS_THREADS")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  command
+      ->add_option("--canary-interval", flags->canary_s,
+                   "seconds between golden cases that go through the running service; one that "
+                   "fails turns ready off; 0: none")
+      ->envname("BERALIH_CANARY_INTERVAL")
+      ->check(CLI::Range(0.0, 86'400.0))
+      ->capture_default_str();
+  command
       ->add_option("--max-body-bytes", flags->http.max_body_bytes,
                    "largest request body; more gets 413")
       ->envname("BERALIH_MAX_BODY_BYTES")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
       ->capture_default_str();
+  command
+      ->add_option("--drain-delay-ms", flags->drain_delay_ms,
+                   "milliseconds after SIGTERM in which everything is still answered while "
+                   "/v2/health/ready says no: longer than a load balancer's check interval")
+      ->envname("BERALIH_DRAIN_DELAY_MS")
+      ->check(CLI::Range(0, 600'000))
+      ->capture_default_str();
+  command
+      ->add_option("--max-connections", flags->http.max_connections,
+                   "connections that may be open; more get 503")
+      ->envname("BERALIH_MAX_CONNECTIONS")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  add_seconds(*command, "--request-timeout", flags->http.request_timeout, "BERALIH_REQUEST_TIMEOUT",
+              "a request must arrive whole within; otherwise 408");
+  add_seconds(*command, "--idle-timeout", flags->http.idle_timeout, "BERALIH_IDLE_TIMEOUT",
+              "a connection may wait for its next request");
+  add_seconds(*command, "--drain-timeout", flags->http.drain_timeout, "BERALIH_DRAIN_TIMEOUT",
+              "on SIGTERM, accepted requests are answered within");
   command
       ->add_option("--max-pixels", flags->classifier.max_pixels,
                    "most pixels of an image; more gets 413")
@@ -284,6 +355,11 @@ void add_serve_command(CLI::App& app) {
   command->add_flag("--quiet", flags->quiet, "no line per request")->envname("BERALIH_QUIET");
   command->callback([flags] {
     flags->http.log_requests = !flags->quiet;
+    flags->engine.packed = flags->cpu_engine == "packed";
+    if (flags->engine.dtype == "bf16" && !flags->engine.packed) {
+      throw CLI::ValidationError(
+          "--dtype", "bf16 needs --cpu-engine=packed: mapped weights are used as they are stored");
+    }
     serve(*flags);
   });
 }

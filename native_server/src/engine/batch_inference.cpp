@@ -1,47 +1,14 @@
 // Classifier::infer: a batch of tensors or encoded images through the same queue as single images.
 #include <algorithm>
 #include <deque>
-#include <future>
 #include <utility>
 
 #include "engine/classifier.h"
-#include "engine/guards.h"
 
 namespace beralih {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using Pending = std::future<Result<InferenceOutcome>>;
-
-double milliseconds_since(Clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
-}
-
-Error deadline_passed() {
-  return {ErrorCode::kOverloaded,
-          "the request's deadline passed before its turn came; allow more time or try again"};
-}
-
-/// Takes the oldest answer that is outstanding.
-Status take_oldest(std::deque<Pending>& pending, const RequestOptions& options,
-                   BatchOutcome& batch) {
-  if (options.deadline &&
-      pending.front().wait_until(*options.deadline) == std::future_status::timeout) {
-    return deadline_passed();
-  }
-  auto outcome = pending.front().get();
-  pending.pop_front();
-  if (!outcome) return outcome.error();
-  batch.timings.queue_ms += outcome->queue_ms;
-  batch.timings.inference_ms += outcome->inference_ms;
-  batch.logits.push_back(std::move(outcome->logits));
-  return Ok{};
-}
-
-Error overloaded(size_t capacity) {
-  return {ErrorCode::kOverloaded, "the queue is full: " + std::to_string(capacity) +
-                                      " requests are waiting; try again shortly"};
-}
 
 Error name_item(Error error, size_t index, size_t count) {
   if (count > 1)
@@ -51,46 +18,56 @@ Error name_item(Error error, size_t index, size_t count) {
 
 }  // namespace
 
+Status Classifier::prepare_item(BatchItem& item, const RequestTerms& terms, StageTimings& timings) {
+  const auto* encoded = std::get_if<std::span<const uint8_t>>(&item);
+  if (encoded == nullptr) return Ok{};
+  auto prepared = prepare(*encoded, terms);
+  if (!prepared) return prepared.error();
+  timings.queue_ms += prepared->wait_ms;
+  timings.decode_ms += prepared->result.timings.decode_ms;
+  timings.resize_ms += prepared->result.timings.resize_ms;
+  timings.normalize_ms += prepared->result.timings.normalize_ms;
+  item = std::move(prepared->result.tensor);
+  return Ok{};
+}
+
 Result<BatchOutcome> Classifier::infer(std::vector<BatchItem> items,
                                        const RequestOptions& options) {
   const auto start = Clock::now();
-  const InFlight in_flight(in_flight_);
-  if (in_flight.others_before() > options_.queue_capacity)
-    return overloaded(options_.queue_capacity);
+  const RequestTerms terms = terms_of(options);
   BatchOutcome batch;
-  std::deque<Pending> pending;
-  for (size_t i = 0; i < items.size(); ++i) {
-    if (options.deadline && Clock::now() > *options.deadline) return deadline_passed();
-    if (const auto* encoded = std::get_if<std::span<const uint8_t>>(&items[i])) {
-      const auto waiting = Clock::now();
-      const SlotGuard slot(preprocessing_slots_);
-      batch.timings.queue_ms += milliseconds_since(waiting);
-      auto prepared = preprocess(*encoded, bundle_->contract().preprocessing, options_.max_pixels);
-      if (!prepared) return name_item(prepared.error(), i, items.size());
-      batch.timings.decode_ms += prepared->timings.decode_ms;
-      batch.timings.resize_ms += prepared->timings.resize_ms;
-      batch.timings.normalize_ms += prepared->timings.normalize_ms;
-      items[i] = std::move(prepared->tensor);
+  std::deque<InferenceAnswer> pending;
+  const auto take_oldest = [&]() -> Status {
+    auto outcome = scheduler_->wait(pending.front(), terms.deadline);
+    pending.pop_front();
+    if (!outcome) return name_item(outcome.error(), batch.logits.size(), items.size());
+    batch.timings.queue_ms += outcome->queue_ms;
+    batch.timings.inference_ms += outcome->inference_ms;
+    batch.logits.push_back(std::move(outcome->logits));
+    return Ok{};
+  };
+  const size_t most_at_once = std::max<size_t>(1, options_.queue_capacity / 2);
+  for (size_t next = 0; next < items.size();) {
+    const size_t count = std::min(most_at_once, items.size() - next);
+    auto places = scheduler_->admit(count, terms);
+    // Once begun it waits for answers of its own before it asks for more.
+    while (!places && places.error().code == ErrorCode::kOverloaded && !pending.empty()) {
+      if (auto status = take_oldest(); !status) return status.error();
+      places = scheduler_->admit(count, terms);
     }
-    // One batch never fills the queue: it waits for answers of its own before it asks for more.
-    while (pending.size() >= std::max<size_t>(1, options_.queue_capacity / 2)) {
-      if (auto status = take_oldest(pending, options, batch); !status) return status.error();
+    if (!places) return places.error();
+    for (Admission& place : *places) {
+      if (auto status = prepare_item(items[next], terms, batch.timings); !status)
+        return name_item(status.error(), next, items.size());
+      pending.push_back(
+          scheduler_->submit(std::move(place), std::move(std::get<Tensor>(items[next]))));
+      ++next;
     }
-    // What is refused is gone: kept only where another try is possible.
-    Tensor& tensor = std::get<Tensor>(items[i]);
-    auto accepted = scheduler_->submit(pending.empty() ? std::move(tensor) : Tensor(tensor));
-    while (!accepted && accepted.error().code == ErrorCode::kOverloaded && !pending.empty()) {
-      if (auto status = take_oldest(pending, options, batch); !status) return status.error();
-      accepted = scheduler_->submit(tensor);
-    }
-    if (!accepted) return accepted.error();
-    tensor = {};
-    pending.push_back(*std::move(accepted));
   }
   while (!pending.empty()) {
-    if (auto status = take_oldest(pending, options, batch); !status) return status.error();
+    if (auto status = take_oldest(); !status) return status.error();
   }
-  batch.timings.total_ms = milliseconds_since(start);
+  batch.timings.total_ms = std::chrono::duration<double, std::milli>(Clock::now() - start).count();
   return batch;
 }
 

@@ -1,14 +1,14 @@
 #include "engine/classifier.h"
 
-#include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <future>
 #include <thread>
 #include <utility>
 
 #include "beralih/sha256.h"
 #include "bundle/golden_check.h"
-#include "engine/guards.h"
+#include "engine/example_input.h"
 
 namespace beralih {
 namespace {
@@ -24,6 +24,17 @@ std::string hash_floats(const std::vector<float>& values) {
       {reinterpret_cast<const uint8_t*>(values.data()), values.size() * sizeof(float)});
 }
 
+/// Between acceptance and preprocessing: work that nobody waits for is not begun.
+std::optional<Error> not_worth_it(const RequestTerms& terms) {
+  if (terms.cancelled && terms.cancelled())
+    return Error{ErrorCode::kCancelled, "whoever asked has gone; the image was not decoded"};
+  if (terms.deadline <= Clock::now()) {
+    return Error{ErrorCode::kDeadlineExceeded,
+                 "the deadline passed before the image was decoded; try again, or allow more time"};
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Classifier::Classifier(std::shared_ptr<const Bundle> bundle, std::unique_ptr<Scheduler> scheduler,
@@ -31,8 +42,8 @@ Classifier::Classifier(std::shared_ptr<const Bundle> bundle, std::unique_ptr<Sch
     : bundle_(std::move(bundle)),
       scheduler_(std::move(scheduler)),
       options_(options),
-      preprocessing_slots_(
-          static_cast<std::ptrdiff_t>(std::max(1u, std::thread::hardware_concurrency()))) {}
+      workers_(options.preprocess_threads > 0 ? options.preprocess_threads
+                                              : std::thread::hardware_concurrency()) {}
 
 Result<std::shared_ptr<Classifier>> Classifier::load(const std::filesystem::path& directory,
                                                      const MakeEngine& make_engine,
@@ -45,8 +56,15 @@ Result<std::shared_ptr<Classifier>> Classifier::load(const std::filesystem::path
   record.bundle_ms = milliseconds_since(start);
 
   start = Clock::now();
+  SchedulerOptions scheduling;
+  scheduling.queue_capacity = options.queue_capacity;
+  scheduling.max_batch = options.max_batch;
+  scheduling.batch_delay = options.batch_delay;
+  scheduling.fixed_shape = options.deterministic;
+  scheduling.example = example_input(bundle->contract());
+  scheduling.metrics = options.metrics;
   auto scheduler = Scheduler::start([bundle, &make_engine] { return make_engine(*bundle); },
-                                    options.queue_capacity);
+                                    std::move(scheduling));
   if (!scheduler) return scheduler.error();
   std::shared_ptr<Classifier> classifier(new Classifier(bundle, *std::move(scheduler), options));
   record.engine_ms = milliseconds_since(start);
@@ -66,41 +84,72 @@ Result<std::shared_ptr<Classifier>> Classifier::load(const std::filesystem::path
   return classifier;
 }
 
-Result<Classification> Classifier::classify(std::span<const uint8_t> encoded, size_t k) {
+RequestTerms Classifier::terms_of(const RequestOptions& options) const {
+  RequestTerms terms{kNoDeadline, options.priority, options.cancelled};
+  if (options.deadline) {
+    terms.deadline = *options.deadline;
+  } else if (options_.default_deadline.count() > 0) {
+    terms.deadline = Clock::now() + options_.default_deadline;
+  }
+  return terms;
+}
+
+Result<Classifier::Prepared> Classifier::prepare(std::span<const uint8_t> encoded,
+                                                 const RequestTerms& terms) {
+  const auto posted = Clock::now();
+  const auto work = [&]() -> Result<Prepared> {
+    if (const auto reason = not_worth_it(terms)) return *reason;
+    Prepared out;
+    out.wait_ms = milliseconds_since(posted);
+    thread_local Workspace workspace;  // the worker's own: what the picture before it left
+    const auto status = preprocess_into(out.result, workspace, encoded,
+                                        bundle_->contract().preprocessing, options_.max_pixels);
+    if (!status) return status.error();
+    const auto hashing = Clock::now();
+    out.image_sha256 = sha256_hex(encoded);
+    out.tensor_sha256 = sha256_hex(out.result.tensor.bytes());
+    out.hash_ms = milliseconds_since(hashing);
+    return out;
+  };
+  std::packaged_task<Result<Prepared>()> task(work);
+  auto done = task.get_future();
+  workers_.post(terms.priority, [&task] { task(); });
+  auto prepared = done.get();
+  if (prepared) scheduler_->record_preparation(milliseconds_since(posted));
+  return prepared;
+}
+
+Result<Classification> Classifier::classify(std::span<const uint8_t> encoded, size_t k,
+                                            const RequestOptions& options) {
+  return classify(encoded, k, terms_of(options));
+}
+
+Result<Classification> Classifier::classify(std::span<const uint8_t> encoded, size_t k,
+                                            const RequestTerms& terms) {
   const auto start = Clock::now();
   // Refused before decoding: otherwise refusals would take the processor from the requests
   // accepted.
-  const InFlight in_flight(in_flight_);
-  if (in_flight.others_before() > options_.queue_capacity) {
-    return Error{ErrorCode::kOverloaded,
-                 "the queue is full: " + std::to_string(options_.queue_capacity) +
-                     " requests are waiting; try again shortly"};
-  }
+  auto places = scheduler_->admit(1, terms);
+  if (!places) return places.error();
+  auto prepared = prepare(encoded, terms);
+  if (!prepared) return prepared.error();
+
   Classification out;
-  Tensor tensor;
-  {
-    const SlotGuard slot(preprocessing_slots_);
-    out.timings.queue_ms = milliseconds_since(start);
-    auto prepared = preprocess(encoded, bundle_->contract().preprocessing, options_.max_pixels);
-    if (!prepared) return prepared.error();
-    out.format = prepared->header.format;
-    out.image_size = prepared->oriented;
-    out.timings.decode_ms = prepared->timings.decode_ms;
-    out.timings.resize_ms = prepared->timings.resize_ms;
-    out.timings.normalize_ms = prepared->timings.normalize_ms;
-    tensor = std::move(prepared->tensor);
-  }
-  const auto hashing = Clock::now();
+  Tensor& tensor = prepared->result.tensor;
+  out.format = prepared->result.header.format;
+  out.image_size = prepared->result.oriented;
   out.image_bytes = encoded.size();
-  out.image_sha256 = sha256_hex(encoded);
+  out.image_sha256 = std::move(prepared->image_sha256);
   out.tensor_datatype = datatype_name(tensor.dtype());
   out.tensor_shape = tensor.shape;
-  out.tensor_sha256 = sha256_hex(tensor.bytes());
-  out.timings.postprocess_ms = milliseconds_since(hashing);
+  out.tensor_sha256 = std::move(prepared->tensor_sha256);
+  out.timings.decode_ms = prepared->result.timings.decode_ms;
+  out.timings.resize_ms = prepared->result.timings.resize_ms;
+  out.timings.normalize_ms = prepared->result.timings.normalize_ms;
+  out.timings.postprocess_ms = prepared->hash_ms;
 
-  auto pending = scheduler_->submit(std::move(tensor));
-  if (!pending) return pending.error();
-  auto outcome = pending->get();
+  auto pending = scheduler_->submit(std::move(places->front()), std::move(tensor));
+  auto outcome = scheduler_->wait(pending, terms.deadline);
   if (!outcome) return outcome.error();
 
   const auto finishing = Clock::now();
@@ -108,7 +157,7 @@ Result<Classification> Classifier::classify(std::span<const uint8_t> encoded, si
   const std::vector<double> probabilities = softmax(outcome->logits);
   out.predictions = top_k(probabilities, k);
   out.timings.postprocess_ms += milliseconds_since(finishing);
-  out.timings.queue_ms += outcome->queue_ms;
+  out.timings.queue_ms = prepared->wait_ms + outcome->queue_ms;
   out.timings.inference_ms = outcome->inference_ms;
   out.timings.total_ms = milliseconds_since(start);
   if (!out.predictions.empty() && std::isnan(out.predictions.front().probability)) {
@@ -124,7 +173,8 @@ Status Classifier::check_golden(const GoldenCase& golden) {
   };
   const auto file = bundle_->files.find(golden.image);
   if (file == bundle_->files.end()) return failed("the image is not in the bundle");
-  const auto answer = classify(file->second->bytes(), bundle_->labels.size());
+  // Without a deadline: a slow machine is not a wrong one.
+  const auto answer = classify(file->second->bytes(), bundle_->labels.size(), RequestTerms{});
   // A busy or ending server says nothing about the golden case.
   if (!answer && (answer.error().code == ErrorCode::kOverloaded ||
                   answer.error().code == ErrorCode::kUnavailable))

@@ -1,13 +1,15 @@
 // The whole pipeline for one bundle: encoded bytes → tensor → scheduler → probabilities → top k.
+// A place in the scheduler's queue is taken first, so that a refusal costs nothing; preprocessing
+// runs on workers, the network on the inference thread, and the caller's thread waits.
 // The server and `beralih predict` both call this, so that they cannot differ.
 #pragma once
 
-#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <semaphore>
+#include <optional>
 #include <span>
 #include <string>
 #include <variant>
@@ -21,6 +23,7 @@
 #include "engine/inference_engine.h"
 #include "engine/request_options.h"
 #include "scheduling/scheduler.h"
+#include "scheduling/worker_pool.h"
 
 namespace beralih {
 
@@ -56,9 +59,16 @@ struct BatchOutcome {
 };
 
 struct ClassifierOptions {
-  size_t queue_capacity = 32;  ///< requests that may be prepared or wait beside the one that runs
+  size_t queue_capacity = 32;  ///< requests that may be prepared or wait beside those that run
   int64_t max_pixels = kDefaultMaxPixels;
-  OpenOptions open;  ///< how the bundle's files are checked
+  size_t max_batch = 1;                      ///< requests that the network answers together
+  std::chrono::microseconds batch_delay{0};  ///< how long a request waits for company
+  bool deterministic = false;                ///< every batch has max_batch rows
+  /// Of a request that names none; zero: none.
+  std::chrono::milliseconds default_deadline{0};
+  size_t preprocess_threads = 0;              ///< 0: one per core
+  std::shared_ptr<SchedulerMetrics> metrics;  ///< nullptr: the classifier's own
+  OpenOptions open;                           ///< how the bundle's files are checked
 };
 
 /// What a start consisted of, in milliseconds.
@@ -78,13 +88,14 @@ class Classifier {
                                                   const MakeEngine& make_engine,
                                                   const ClassifierOptions& options);
 
-  /// Thread-safe; waits for the answer. Errors: those of preprocess() and of Scheduler::submit();
-  /// kOverloaded comes before any work is done.
-  Result<Classification> classify(std::span<const uint8_t> encoded, size_t k);
+  /// Thread-safe; waits for the answer. Errors: those of preprocess() and of Scheduler::admit(),
+  /// which come before any work is done; kDeadlineExceeded, kCancelled.
+  Result<Classification> classify(std::span<const uint8_t> encoded, size_t k,
+                                  const RequestOptions& options = {});
 
-  /// Thread-safe; waits for the answers. A batch is one request to the queue's limit and goes
-  /// through it image by image. Errors: those of classify(); the message names the image that
-  /// failed.
+  /// Thread-safe; waits for the answers. A batch never takes more than half the queue at once, and
+  /// is refused only at its beginning. Errors: those of classify(); the message names the image
+  /// that failed.
   Result<BatchOutcome> infer(std::vector<BatchItem> items, const RequestOptions& options);
 
   /// Whether a golden case comes out as the contract says. Errors: kInvalidBundle; kOverloaded and
@@ -94,6 +105,10 @@ class Classifier {
   /// Answers everything accepted, then refuses.
   void shutdown() { scheduler_->shutdown(); }
 
+  /// Warms the larger batches in the background; each is used once it is warm.
+  void begin_warming() { scheduler_->begin_warming(); }
+
+  const Scheduler& scheduler() const { return *scheduler_; }
   const Bundle& bundle() const { return *bundle_; }
   const EngineMetadata& engine() const { return scheduler_->metadata(); }
   const StartRecord& start_record() const { return start_record_; }
@@ -102,12 +117,25 @@ class Classifier {
   Classifier(std::shared_ptr<const Bundle> bundle, std::unique_ptr<Scheduler> scheduler,
              const ClassifierOptions& options);
 
+  struct Prepared {
+    PreprocessResult result;
+    std::string image_sha256;
+    std::string tensor_sha256;
+    double hash_ms = 0;
+    double wait_ms = 0;  ///< for a worker
+  };
+
+  RequestTerms terms_of(const RequestOptions& options) const;
+  /// Runs on a worker and waits for it.
+  Result<Prepared> prepare(std::span<const uint8_t> encoded, const RequestTerms& terms);
+  Result<Classification> classify(std::span<const uint8_t> encoded, size_t k,
+                                  const RequestTerms& terms);
+  Status prepare_item(BatchItem& item, const RequestTerms& terms, StageTimings& timings);
+
   std::shared_ptr<const Bundle> bundle_;
   std::unique_ptr<Scheduler> scheduler_;
   ClassifierOptions options_;
-  std::atomic<size_t> in_flight_{0};
-  /// Decoded pictures are large: no more at once than cores that can work on them.
-  std::counting_semaphore<> preprocessing_slots_;
+  WorkerPool workers_;
   StartRecord start_record_;
 };
 

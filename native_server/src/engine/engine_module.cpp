@@ -22,8 +22,9 @@ Result<const EngineModule*> open_module() {
   const std::string path = module.string();
   void* handle = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) {
-    return Error{ErrorCode::kIo, std::string("cannot load the engine: ") + ::dlerror() +
-                                     "; it belongs beside the executable or there, and needs libtorch"};
+    return Error{ErrorCode::kIo,
+                 std::string("cannot load the engine: ") + ::dlerror() +
+                     "; it belongs beside the executable or there, and needs libtorch"};
   }
   const void* symbol = ::dlsym(handle, kModuleSymbol);
   if (symbol == nullptr) return Error{ErrorCode::kIo, path + ": not an engine of this program"};

@@ -17,6 +17,11 @@ namespace beralih {
 
 struct EngineOptions {
   int threads = 0;  ///< 0: one per hardware thread
+  /// Try copies of the weights in oneDNN's own order, and use the quickest form that reproduces the
+  /// golden cases; otherwise the weights are shared with their mapped file.
+  bool packed = false;
+  /// What packed forms compute in: "fp32", "bf16", or "auto": the quicker one.
+  std::string dtype = "auto";
 };
 
 struct TensorDescription {

@@ -21,6 +21,15 @@ struct LoadRecord {
   double architecture_ms = 0;  ///< reading the program
   double attach_ms = 0;        ///< checking the weights and attaching them
   double warm_up_ms = 0;
+  double forward_ms = 0;  ///< one warm run of a batch of 1; 0: not measured
+};
+
+/// A way to run the network that was tried at start.
+struct EngineCandidate {
+  std::string name;       ///< "mapped fp32", "packed bf16"
+  double forward_ms = 0;  ///< one warm run of a batch of 1
+  bool chosen = false;
+  std::string refusal;  ///< why it may not be used; empty if it may
 };
 
 struct EngineMetadata {
@@ -28,6 +37,8 @@ struct EngineMetadata {
   std::string dtype;    ///< what it computes in: "fp32", "bf16"
   std::string library;  ///< name and version
   int threads = 0;
+  std::string variant = "mapped";  ///< "mapped": weights shared with their file; "packed": copied
+  std::vector<EngineCandidate> candidates;  ///< in the order tried
   LoadRecord load;
 };
 

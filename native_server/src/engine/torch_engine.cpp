@@ -7,15 +7,17 @@
 
 #include <algorithm>
 #include <chrono>
-#include <map>
-#include <optional>
+#include <fstream>
+#include <limits>
 #include <sstream>
 #include <thread>
 #include <utility>
 
-#include "bundle/program_archive.h"
-#include "bundle/safetensors.h"
-#include "engine/memory_stream.h"
+#include "beralih/prediction.h"
+#include "beralih/preprocess.h"
+#include "bundle/golden_check.h"
+#include "engine/example_input.h"
+#include "engine/torch_program.h"
 
 namespace beralih {
 namespace {
@@ -28,139 +30,35 @@ double milliseconds_since(Clock::time_point start) {
 
 Error invalid(const std::string& what) { return Error{ErrorCode::kInvalidBundle, what}; }
 
-/// libtorch's messages carry traces over many lines: the "RuntimeError:" line says what happened in
-/// a program, the first line that is not empty says it elsewhere.
-std::string short_message(const std::exception& exception) {
-  const auto* torch_error = dynamic_cast<const c10::Error*>(&exception);
-  std::istringstream lines(torch_error != nullptr ? torch_error->what_without_backtrace()
-                                                  : exception.what());
-  std::string first;
-  for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with("RuntimeError: ")) return line;
-    if (first.empty()) first = line;
-  }
-  return first.empty() ? "no reason given" : first;
-}
-
-at::ScalarType scalar_type(std::string_view dtype) {
-  static const std::map<std::string_view, at::ScalarType> kTypes{
-      {"BOOL", at::kBool    },
-      {"U8",   at::kByte    },
-      {"I8",   at::kChar    },
-      {"I16",  at::kShort   },
-      {"I32",  at::kInt     },
-      {"I64",  at::kLong    },
-      {"F16",  at::kHalf    },
-      {"BF16", at::kBFloat16},
-      {"F32",  at::kFloat   },
-      {"F64",  at::kDouble  }
-  };
-  const auto found = kTypes.find(dtype);
-  return found == kTypes.end() ? at::ScalarType::Undefined : found->second;
-}
-
-/// "stages.0.1.conv1.weight": the module that owns the last part, and that part.
-std::pair<torch::jit::Module, std::string> owner_of(const torch::jit::Module& root,
-                                                    const std::string& name) {
-  torch::jit::Module module = root;
-  size_t from = 0;
-  for (size_t dot = name.find('.'); dot != std::string::npos; dot = name.find('.', from)) {
-    module = module.attr(name.substr(from, dot - from)).toModule();
-    from = dot + 1;
-  }
-  return {module, name.substr(from)};
-}
-
-template <typename Visit>
-void for_each_tensor(const torch::jit::Module& program, const Visit& visit) {
-  for (const auto& parameter : program.named_parameters()) visit(parameter.name, parameter.value);
-  for (const auto& buffer : program.named_buffers()) visit(buffer.name, buffer.value);
-}
-
-/// Attaches every tensor of the file to the parameter or buffer of its name; none may be missing,
-/// none left over. `setattr` itself would take a tensor of any type and shape.
-Status attach_weights(torch::jit::Module& program, const std::shared_ptr<const MappedFile>& file,
-                      const std::string& path, LoadRecord& record) {
-  const auto entries = parse_safetensors(file->bytes(), path);
-  if (!entries) return entries.error();
-
-  std::map<std::string, at::Tensor> wanted;
-  for_each_tensor(program, [&](const std::string& name, const at::Tensor& tensor) {
-    wanted.emplace(name, tensor);
-  });
-
-  for (const SafetensorsEntry& entry : *entries) {
-    const auto found = wanted.find(entry.name);
-    if (found == wanted.end())
-      return invalid(path + ": the program has no tensor \"" + entry.name + "\"");
-    const at::Tensor& declared = found->second;
-    const at::ScalarType type = scalar_type(entry.dtype);
-    if (type != declared.scalar_type()) {
-      return invalid(path + ": tensor \"" + entry.name + "\" is " + entry.dtype +
-                     ", the program declares " + c10::toString(declared.scalar_type()));
-    }
-    // An architecture file has empty tensors; a filled one states its shape.
-    if (declared.numel() > 0 && declared.sizes() != at::IntArrayRef(entry.shape)) {
-      return invalid(path + ": tensor \"" + entry.name +
-                     "\" has another shape than the program declares");
-    }
-    // Read-only memory behind a mutable pointer: a program that wrote to its weights would crash,
-    // which InferenceMode and eval() rule out for the layers of a classifier. The deleter keeps the
-    // mapping.
-    auto* data = const_cast<uint8_t*>(entry.bytes.data());
-    at::Tensor tensor = at::from_blob(
-        data, entry.shape, [file](void*) {}, at::TensorOptions().dtype(type));
-    auto [module, attribute] = owner_of(program, entry.name);
-    module.setattr(attribute, std::move(tensor));
-    wanted.erase(found);
-
-    ++record.tensors;
-    record.weight_bytes += static_cast<int64_t>(entry.bytes.size());
-    record.parameters +=
-        static_cast<int64_t>(entry.bytes.size() / safetensors_element_size(entry.dtype));
-  }
-  if (!wanted.empty())
-    return invalid(path + ": lacks the tensor \"" + wanted.begin()->first + "\" of the program");
-  return Ok{};
-}
-
-/// Errors: kInvalidBundle; throws what libtorch throws.
-Result<torch::jit::Module> load_program(std::span<const uint8_t> archive, const std::string& path) {
-  if (auto checked = check_program_archive(archive, path); !checked) return checked.error();
-  MemoryStream stream(archive);
-  return torch::jit::load(stream, at::kCPU);
-}
-
-void count_weights(const torch::jit::Module& program, LoadRecord& record) {
-  for_each_tensor(program, [&](const std::string&, const at::Tensor& tensor) {
-    ++record.tensors;
-    record.parameters += tensor.numel();
-    record.weight_bytes += static_cast<int64_t>(tensor.nbytes());
-  });
-}
+/// How a program wants its input.
+enum class InputOrder { kAsGiven, kChannelsLast };
 
 class TorchEngine final : public InferenceEngine {
  public:
-  TorchEngine(torch::jit::Module program, EngineMetadata metadata, int64_t classes)
-      : program_(std::move(program)), metadata_(std::move(metadata)), classes_(classes) {}
+  TorchEngine(torch::jit::Module program, InputOrder order, int64_t classes)
+      : program_(std::move(program)), order_(order), classes_(classes) {}
 
   const EngineMetadata& metadata() const override { return metadata_; }
+  void set_metadata(EngineMetadata metadata) { metadata_ = std::move(metadata); }
   Result<std::vector<std::vector<float>>> infer(std::span<const Tensor> batch) override;
 
-  /// The executor profiles the first run of a batch size and specialises on the second.
-  Status warm_up(const Tensor& input) {
-    const auto start = Clock::now();
-    for (int run = 0; run < 2; ++run) {
+  /// The executor profiles the first run of a batch size and specialises on the second. Returns
+  /// the quickest of the `measured` runs that follow the cold ones, in milliseconds.
+  Result<double> warm_up(const Tensor& input, int cold, int measured) {
+    double quickest = std::numeric_limits<double>::infinity();
+    for (int run = 0; run < cold + measured; ++run) {
+      const auto start = Clock::now();
       if (auto rows = infer(std::span(&input, 1)); !rows) return rows.error();
+      if (run >= cold) quickest = std::min(quickest, milliseconds_since(start));
     }
-    metadata_.load.warm_up_ms = milliseconds_since(start);
-    return Ok{};
+    return quickest;
   }
 
  private:
   Result<at::Tensor> to_input(std::span<const Tensor> batch) const;
 
   torch::jit::Module program_;
+  InputOrder order_;
   EngineMetadata metadata_;
   int64_t classes_;
 };
@@ -175,7 +73,10 @@ Result<at::Tensor> TorchEngine::to_input(std::span<const Tensor> batch) const {
         tensor.bytes().data());  // from_blob takes no const; forward does not write
     parts.push_back(at::from_blob(data, tensor.shape, at::TensorOptions().dtype(type)));
   }
-  return parts.size() == 1 ? parts.front() : at::cat(parts);
+  at::Tensor input = parts.size() == 1 ? parts.front() : at::cat(parts);
+  if (order_ == InputOrder::kChannelsLast && input.dim() == 4)
+    return input.contiguous(at::MemoryFormat::ChannelsLast);
+  return input;
 }
 
 Result<std::vector<std::vector<float>>> TorchEngine::infer(std::span<const Tensor> batch) {
@@ -204,23 +105,112 @@ Result<std::vector<std::vector<float>>> TorchEngine::infer(std::span<const Tenso
   }
 }
 
-/// Zeros in the contract's input shape, batch of 1; a free dimension has no known size to warm.
-std::optional<Tensor> warm_up_input(const Contract& contract) {
-  Tensor input;
-  input.shape = contract.input.shape;
-  if (input.shape.empty()) return std::nullopt;
-  input.shape.front() = 1;
-  size_t elements = 1;
-  for (const int64_t extent : input.shape) {
-    if (extent < 1) return std::nullopt;
-    elements *= static_cast<size_t>(extent);
+/// The golden cases' tensors, which the contract names by hash.
+Result<std::vector<Tensor>> golden_tensors(const Bundle& bundle) {
+  std::vector<Tensor> tensors;
+  for (const GoldenCase& golden : bundle.contract().golden) {
+    const auto file = bundle.files.find(golden.image);
+    if (file == bundle.files.end())
+      return invalid(golden.image + ": the golden case's image is not in the bundle");
+    auto prepared = preprocess(file->second->bytes(), bundle.contract().preprocessing);
+    if (!prepared) return prepared.error();
+    tensors.push_back(std::move(prepared->tensor));
   }
-  if (contract.preprocessing.dtype == DataType::kFloat32) {
-    input.data = std::vector<float>(elements);
-  } else {
-    input.data = std::vector<uint8_t>(elements);
+  return tensors;
+}
+
+Status reproduces_golden(TorchEngine& engine, const Contract& contract,
+                         const std::vector<Tensor>& tensors, const std::string& dtype) {
+  const double tolerance = allowed_difference(contract.tolerance, dtype);
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const auto rows = engine.infer(std::span(&tensors[i], 1));
+    if (!rows) return rows.error();
+    const GoldenCase& golden = contract.golden[i];
+    const std::vector<double> probabilities = softmax(rows->front());
+    const auto outcome = compare_golden(golden, golden.tensor_sha256,
+                                        top_k(probabilities, probabilities.size()), tolerance);
+    if (!outcome.problem.empty()) return invalid(golden.image + ": " + outcome.problem);
   }
-  return input;
+  return Ok{};
+}
+
+struct PackedForm {
+  const char* dtype;
+  at::ScalarType type;
+};
+
+/// The kernel's list of what the processor can do: "avx512_bf16", "amx_bf16", on Arm "bf16".
+bool processor_has_bf16() {
+  std::ifstream cpuinfo("/proc/cpuinfo");
+  for (std::string word; cpuinfo >> word;) {
+    if (word == "bf16" || word.ends_with("_bf16")) return true;
+  }
+  return false;
+}
+
+std::vector<PackedForm> packed_forms(const std::string& dtype) {
+  std::vector<PackedForm> forms;
+  if (dtype != "bf16") forms.push_back({"fp32", at::kFloat});
+  // Without instructions for it bf16 is emulated, several times slower than fp32.
+  if (dtype == "bf16" || (dtype != "fp32" && processor_has_bf16()))
+    forms.push_back({"bf16", at::kBFloat16});
+  return forms;
+}
+
+/// Tries the packed forms beside `mapped` and returns the quickest that reproduces every golden
+/// case. What was tried stands in `metadata`.
+Result<std::unique_ptr<TorchEngine>> choose_engine(std::unique_ptr<TorchEngine> mapped,
+                                                   const torch::jit::Module& program,
+                                                   const Bundle& bundle, const Tensor& example,
+                                                   const EngineOptions& options,
+                                                   EngineMetadata& metadata) {
+  constexpr int kMeasuredRuns = 2;
+  const Contract& contract = bundle.contract();
+  const auto tensors = golden_tensors(bundle);
+  if (!tensors) return tensors.error();
+  const auto timed = mapped->warm_up(example, 0, kMeasuredRuns);
+  if (!timed) return timed.error();
+  metadata.candidates.push_back({"mapped fp32", *timed, false, ""});
+  metadata.load.forward_ms = *timed;
+  std::unique_ptr<TorchEngine> best = std::move(mapped);
+  if (options.dtype == "bf16")
+    metadata.load.forward_ms = std::numeric_limits<double>::infinity();  // only if nothing else
+  size_t chosen = 0;
+  std::string refusal;
+  for (const PackedForm& form : packed_forms(options.dtype)) {
+    EngineCandidate candidate{std::string("packed ") + form.dtype, 0, false, ""};
+    try {
+      const c10::InferenceMode inference_mode;
+      const at::Tensor input = at::zeros(example.shape);
+      auto packed =
+          std::make_unique<TorchEngine>(pack_program(program, form.type, input),
+                                        InputOrder::kChannelsLast, contract.output.shape.back());
+      const auto milliseconds = packed->warm_up(example, 2, kMeasuredRuns);
+      const Status golden = milliseconds
+                                ? reproduces_golden(*packed, contract, *tensors, form.dtype)
+                                : Status(milliseconds.error());
+      if (!golden) {
+        candidate.refusal = golden.error().message;
+      } else {
+        candidate.forward_ms = *milliseconds;
+        if (*milliseconds < metadata.load.forward_ms) {
+          best = std::move(packed);
+          chosen = metadata.candidates.size();
+          metadata.variant = "packed";
+          metadata.dtype = form.dtype;
+          metadata.load.forward_ms = *milliseconds;
+        }
+      }
+    } catch (const std::exception& exception) {
+      candidate.refusal = short_message(exception);
+    }
+    refusal = candidate.refusal;
+    metadata.candidates.push_back(std::move(candidate));
+  }
+  if (options.dtype == "bf16" && chosen == 0)
+    return invalid("--dtype bf16: the network cannot be run so: " + refusal);
+  metadata.candidates[chosen].chosen = true;
+  return best;
 }
 
 Result<std::unique_ptr<InferenceEngine>> make_torch_engine(const Bundle& bundle,
@@ -245,36 +235,28 @@ Result<std::unique_ptr<InferenceEngine>> make_torch_engine(const Bundle& bundle,
     metadata.library = "libtorch " TORCH_VERSION;
     metadata.threads = at::get_num_threads();
 
-    auto start = Clock::now();
-    auto loaded =
-        load_program(bundle.files.find(architecture->path)->second->bytes(), architecture_path);
-    if (!loaded) return loaded.error();
-    torch::jit::Module program = *std::move(loaded);
-    program.eval();
-    metadata.load.architecture_ms = milliseconds_since(start);
-
-    start = Clock::now();
-    if (weights != nullptr) {
-      const std::string weights_path = (bundle.directory / weights->path).string();
-      if (auto attached =
-              attach_weights(program, bundle.file("weights"), weights_path, metadata.load);
-          !attached) {
-        return attached.error();
-      }
-    } else {
-      count_weights(program, metadata.load);
-    }
-    metadata.load.attach_ms = milliseconds_since(start);
-
-    auto engine = std::make_unique<TorchEngine>(std::move(program), std::move(metadata),
-                                                contract.output.shape.back());
-    if (const auto input = warm_up_input(contract)) {
-      if (auto warm = engine->warm_up(*input); !warm) {
+    auto program = load_program(bundle, *architecture, weights, metadata.load);
+    if (!program) return program.error();
+    auto engine =
+        std::make_unique<TorchEngine>(*program, InputOrder::kAsGiven, contract.output.shape.back());
+    const auto start = Clock::now();
+    if (const auto example = example_input(contract)) {
+      const auto warm = engine->warm_up(*example, 1, 1);
+      if (!warm) {
         return invalid(architecture_path +
                        ": the program does not run on the contract's input with these weights: " +
                        warm.error().message);
       }
+      metadata.load.forward_ms = *warm;
+      if (options.packed) {
+        auto chosen =
+            choose_engine(std::move(engine), *program, bundle, *example, options, metadata);
+        if (!chosen) return chosen.error();
+        engine = *std::move(chosen);
+      }
     }
+    metadata.load.warm_up_ms = milliseconds_since(start);
+    engine->set_metadata(std::move(metadata));
     return std::unique_ptr<InferenceEngine>(std::move(engine));
   } catch (const std::exception& exception) {
     return invalid(architecture_path + ": not a TorchScript program that this libtorch can load: " +
@@ -285,7 +267,7 @@ Result<std::unique_ptr<InferenceEngine>> make_torch_engine(const Bundle& bundle,
 Result<std::vector<TensorDescription>> list_program_tensors(std::span<const uint8_t> archive,
                                                             const std::string& path) {
   try {
-    const auto program = load_program(archive, path);
+    const auto program = read_program(archive, path);
     if (!program) return program.error();
     std::vector<TensorDescription> tensors;
     for_each_tensor(*program, [&](const std::string& name, const at::Tensor& tensor) {

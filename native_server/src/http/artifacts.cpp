@@ -15,6 +15,22 @@ using Json = nlohmann::ordered_json;
 
 double round_to_thousandths(double value) { return std::round(value * 1000) / 1000; }
 
+Json candidates_json(const std::vector<EngineCandidate>& candidates) {
+  Json list = Json::array();
+  for (const EngineCandidate& each : candidates) {
+    list.push_back({
+        {"name",   each.name  },
+        {"chosen", each.chosen}
+    });
+    if (each.refusal.empty()) {
+      list.back()["forward_ms"] = round_to_thousandths(each.forward_ms);
+    } else {
+      list.back()["refusal"] = each.refusal;
+    }
+  }
+  return list;
+}
+
 ServerFacts server_facts(const EngineMetadata& engine) {
   constexpr std::string_view kLibrary = "libtorch ";
   ServerFacts facts;
@@ -23,6 +39,8 @@ ServerFacts server_facts(const EngineMetadata& engine) {
       engine.library.starts_with(kLibrary) ? engine.library.substr(kLibrary.size()) : "";
   facts.device = engine.device;
   facts.dtype = engine.dtype;
+  facts.variant = engine.variant;
+  facts.candidates = engine.candidates;
   facts.threads = engine.threads;
   facts.pid = ::getpid();
   facts.started_at = rfc3339(program_started_at());
@@ -43,6 +61,7 @@ Result<ArtifactsReport> collect_artifacts(const Classifier& classifier, double r
   const StartRecord& start = classifier.start_record();
   ArtifactsReport report;
   report.server = server_facts(engine);
+  report.server.warm_batches = classifier.scheduler().warm_buckets();
   report.load = {start.bundle_ms,       engine.load.architecture_ms,
                  engine.load.attach_ms, engine.load.warm_up_ms,
                  start.golden_ms,       ready_after_ms};
@@ -77,6 +96,9 @@ std::string artifacts_json(const ArtifactsReport& report) {
                     {"libtorch",   server.libtorch},
                     {"device",     server.device},
                     {"dtype",      server.dtype},
+                    {"engine",     server.variant},
+                    {"candidates", candidates_json(server.candidates)},
+                    {"batches",    server.warm_batches},
                     {"threads",    server.threads},
                     {"pid",        server.pid},
                     {"started_at", server.started_at},

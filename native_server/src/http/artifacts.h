@@ -14,14 +14,17 @@
 namespace beralih {
 
 struct ServerFacts {
-  std::string version;     ///< of this program
-  std::string libtorch;    ///< as the engine reports its library, without the name
-  std::string device;      ///< where the network runs: "cpu"
-  std::string dtype;       ///< what it computes in: "fp32", "bf16"
-  int threads = 0;         ///< of the network
-  int64_t pid = 0;         ///< process id
-  std::string started_at;  ///< when the program began, RFC 3339 in UTC
-  double uptime_s = 0;     ///< seconds since then
+  std::string version;   ///< of this program
+  std::string libtorch;  ///< as the engine reports its library, without the name
+  std::string device;    ///< where the network runs: "cpu"
+  std::string dtype;     ///< what it computes in: "fp32", "bf16"
+  std::string variant;   ///< "mapped": weights shared with their file; "packed": copied
+  std::vector<EngineCandidate> candidates;  ///< what was tried at the start, if anything
+  std::vector<size_t> warm_batches;         ///< batch sizes in use, ascending
+  int threads = 0;                          ///< of the network
+  int64_t pid = 0;                          ///< process id
+  std::string started_at;                   ///< when the program began, RFC 3339 in UTC
+  double uptime_s = 0;                      ///< seconds since then
 };
 
 /// Milliseconds of the start.

@@ -45,6 +45,7 @@ void handle_classify(const Exchange& exchange) {
   const std::shared_ptr<Classifier> classifier = exchange.state.classifier();
   size_t k = kDefaultTopK;
   std::optional<Problem> refusal;
+  const auto options = request_options(exchange.request);
   if (classifier == nullptr) {
     refusal = problem_for_status(503, "The server is not ready: " + exchange.state.reason());
   } else {
@@ -53,6 +54,7 @@ void handle_classify(const Exchange& exchange) {
     refusal = refuse_content_type(exchange.request);
     if (!refusal) refusal = refuse_contract(exchange.request, identity);
     if (!refusal) refusal = refuse_parameters(exchange.request);
+    if (!refusal && !options) refusal = problem_for(options.error());
     const size_t classes = classifier->bundle().labels.size();
     k = std::min(k, classes);
     if (!refusal && exchange.request.has_param("k")) {
@@ -65,12 +67,11 @@ void handle_classify(const Exchange& exchange) {
     }
   }
 
-  const Body body = read_body(exchange, !refusal);
-  if (!refusal) refusal = refuse_body(exchange, body, "the image's bytes");
+  if (!refusal) refusal = refuse_body(exchange, "the image's bytes");
   if (refusal) return exchange.fail(*refusal);
 
-  const auto* data = reinterpret_cast<const uint8_t*>(body.bytes.data());
-  const auto answer = classifier->classify({data, body.bytes.size()}, k);
+  const auto* data = reinterpret_cast<const uint8_t*>(exchange.body.data());
+  const auto answer = classifier->classify({data, exchange.body.size()}, k, *options);
   if (!answer) return exchange.fail(problem_for(answer.error()));
   exchange.response.status = 200;
   exchange.response.set_header("Cache-Control", "no-store");

@@ -4,11 +4,12 @@
 #include <httplib.h>
 
 #include <cstddef>
+#include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 
+#include "http/connection_counts.h"
 #include "http/negotiation.h"
 #include "http/origin.h"
 #include "http/problem.h"
@@ -23,6 +24,7 @@ struct RouteOptions {
   std::shared_ptr<const StaticSite> site;
   OriginLists origins;
   ServerMetrics* metrics = nullptr;  ///< never null; outlives the server
+  std::function<ConnectionCounts()> connections;
 };
 
 inline constexpr const char* kJson = "application/json";
@@ -33,8 +35,8 @@ struct Exchange {
   std::string_view route;  ///< the pattern in the table that the path fits; empty: none
   const httplib::Request& request;
   httplib::Response& response;
-  const httplib::ContentReader* reader;  ///< nullptr for methods without a body
-  httplib::Ranges ranges;                ///< the Range header
+  std::string_view body;
+  httplib::Ranges ranges;  ///< the Range header
 
   void fail(const Problem& problem) const;
   void fail_not_ready() const;
@@ -42,24 +44,7 @@ struct Exchange {
   void report_timings(const StageTimings& timings) const;
   /// What stands in the path where the route has "{name}"; empty if it has none of that name.
   std::string_view path_argument(std::string_view name) const;
-  /// Ends the connection behind the answer.
-  void fail_and_close(const Problem& problem) const;
 };
-
-struct Body {
-  std::string bytes;
-  bool too_large = false;
-  bool broken = false;  ///< it ended early, or its framing is wrong
-};
-
-/// A body whose announced length nobody can mean: not a number (400), or so far above the limit
-/// that reading on until its end would be a waste (413). It is left unread: close the connection.
-std::optional<Problem> refuse_length(const Exchange& exchange);
-
-/// Reads the request's body to its end, whatever becomes of it: what is left unread would be taken
-/// for the next request of the connection. `keep` false, or bytes above the limit, are dropped at
-/// once.
-Body read_body(const Exchange& exchange, bool keep);
 
 /// Answers 200, 206, 304 or 416 with a representation, without copying it. The other headers are
 /// the caller's.

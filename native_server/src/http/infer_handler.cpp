@@ -73,11 +73,11 @@ Result<std::optional<size_t>> read_json_bytes(const httplib::Request& request) {
   return std::optional(value);
 }
 
-Result<InferRequest> read_request(const Exchange& exchange, const std::string& body,
-                                  const Contract& contract) {
+Result<InferRequest> read_request(const Exchange& exchange, const Contract& contract) {
   const auto json_bytes = read_json_bytes(exchange.request);
   if (!json_bytes) return json_bytes.error();
-  const std::span bytes(reinterpret_cast<const uint8_t*>(body.data()), body.size());
+  const std::span bytes(reinterpret_cast<const uint8_t*>(exchange.body.data()),
+                        exchange.body.size());
   if (*json_bytes && **json_bytes == 0)
     return raw_infer_request(bytes, media_type(exchange.request), contract);
   return parse_infer_request(bytes, *json_bytes);
@@ -103,26 +103,28 @@ Status check_names(const InferRequest& request, const Contract& contract) {
   return Ok{};
 }
 
-RequestOptions options_of(const InferRequest& request) {
+/// The headers' wishes, and the timeout parameter's where it is the earlier.
+Result<RequestOptions> options_of(const Exchange& exchange, const InferRequest& request) {
   using std::chrono::microseconds;
   constexpr uint64_t kLongest = 86'400'000'000;  // a day; 0 means none, as in Triton
-  RequestOptions options;
-  if (request.timeout_us.value_or(0) > 0) {
-    options.deadline =
-        std::chrono::steady_clock::now() + microseconds(std::min(*request.timeout_us, kLongest));
-  }
+  auto options = request_options(exchange.request);
+  if (!options || request.timeout_us.value_or(0) == 0) return options;
+  const auto timeout =
+      std::chrono::steady_clock::now() + microseconds(std::min(*request.timeout_us, kLongest));
+  options->deadline = std::min(options->deadline.value_or(timeout), timeout);
   return options;
 }
 
-Result<InferResponse> infer(const Exchange& exchange, Classifier& classifier,
-                            const std::string& body) {
+Result<InferResponse> infer(const Exchange& exchange, Classifier& classifier) {
   const Contract& contract = classifier.bundle().contract();
-  auto request = read_request(exchange, body, contract);
+  auto request = read_request(exchange, contract);
   if (!request) return request.error();
   if (auto status = check_names(*request, contract); !status) return status.error();
   auto items = batch_of(request->inputs.front(), contract);
   if (!items) return items.error();
-  const auto outcome = classifier.infer(*std::move(items), options_of(*request));
+  const auto options = options_of(exchange, *request);
+  if (!options) return options.error();
+  const auto outcome = classifier.infer(*std::move(items), *options);
   if (!outcome) return outcome.error();
   exchange.report_timings(outcome->timings);
   return infer_response(*request, *outcome, classifier.bundle());
@@ -176,11 +178,10 @@ void handle_infer(const Exchange& exchange) {
     refusal = refuse_model(exchange, identity.contract);
     if (!refusal) refusal = refuse_contract(exchange.request, identity);
   }
-  const Body body = read_body(exchange, !refusal);
-  if (!refusal) refusal = refuse_body(exchange, body, "an inference request");
+  if (!refusal) refusal = refuse_body(exchange, "an inference request");
   if (refusal) return exchange.fail(*refusal);
 
-  auto response = infer(exchange, *classifier, body.bytes);
+  auto response = infer(exchange, *classifier);
   if (!response) return exchange.fail(problem_for(response.error()));
   exchange.response.status = 200;
   exchange.response.set_header("Cache-Control", "no-store");

@@ -1,14 +1,72 @@
 // GET /metrics, in Prometheus' text format.
+#include <algorithm>
+#include <atomic>
+#include <string>
+
 #include "http/handlers.h"
 #include "telemetry/prometheus_text.h"
 
 namespace beralih {
+namespace {
+
+double number(const std::atomic<uint64_t>& value) { return static_cast<double>(value.load()); }
+
+void render_scheduler(PrometheusText& text, const SchedulerMetrics& metrics) {
+  text.family("beralih_queue_depth", "gauge",
+              "Requests accepted and not answered, by where they are.");
+  text.sample(static_cast<double>(metrics.admitted.load()), {
+                                                                {"state", "preparing"}
+  });
+  text.sample(static_cast<double>(metrics.waiting.load()), {
+                                                               {"state", "waiting"}
+  });
+  text.sample(static_cast<double>(metrics.running.load()), {
+                                                               {"state", "running"}
+  });
+
+  text.family("beralih_batch_size", "histogram", "Requests that the network answered together.");
+  uint64_t below = 0;
+  uint64_t requests = 0;
+  for (size_t size = 1; size < metrics.batch_sizes.size(); ++size) {
+    const uint64_t count = metrics.batch_sizes[size];
+    below += count;
+    requests += count * size;
+    if ((size & (size - 1)) == 0)  // powers of two are bounds
+      text.sample(static_cast<double>(below),
+                  {
+                      {"le", std::to_string(size)}
+      },
+                  "_bucket");
+  }
+  text.sample(static_cast<double>(below),
+              {
+                  {"le", "+Inf"}
+  },
+              "_bucket");
+  text.sample(static_cast<double>(requests), {}, "_sum");
+  text.sample(static_cast<double>(below), {}, "_count");
+
+  text.family("beralih_batch_padding_total", "counter", "Rows computed for nobody.");
+  text.sample(number(metrics.padding));
+  text.family("beralih_inference_seconds_total", "counter", "Time that the network has worked.");
+  text.sample(number(metrics.inference_time_us) / 1e6);
+  text.family("beralih_requests_dropped_total", "counter",
+              "Requests accepted and dropped before the network saw them, by reason.");
+  text.sample(number(metrics.expired), {
+                                           {"reason", "deadline"}
+  });
+  text.sample(number(metrics.cancelled), {
+                                             {"reason", "client_gone"}
+  });
+}
+
+}  // namespace
 
 void handle_metrics(const Exchange& exchange) {
   PrometheusText text;
   const std::shared_ptr<Classifier> classifier = exchange.state.classifier();
   text.family("beralih_ready", "gauge", "1 while the server answers predictions.");
-  text.sample(classifier != nullptr ? 1 : 0);
+  text.sample(exchange.state.ready() ? 1 : 0);
   if (classifier != nullptr) {
     const VerifiedContract& identity = classifier->bundle().identity;
     const EngineMetadata& engine = classifier->engine();
@@ -22,6 +80,21 @@ void handle_metrics(const Exchange& exchange) {
                        {"dtype",              engine.dtype               }
     });
   }
+  if (classifier != nullptr) render_scheduler(text, classifier->scheduler().metrics());
+  const ConnectionCounts connections = exchange.options.connections();
+  text.family("beralih_http_connections", "gauge", "Open connections.");
+  const size_t active = std::min(connections.in_request, connections.open);
+  text.sample(static_cast<double>(active), {
+                                               {"state", "active"}
+  });
+  text.sample(static_cast<double>(connections.open - active), {
+                                                                  {"state", "idle"}
+  });
+  text.family("beralih_http_connections_accepted_total", "counter", "Connections accepted.");
+  text.sample(static_cast<double>(connections.accepted));
+  text.family("beralih_http_connections_refused_total", "counter",
+              "Connections refused because too many were open.");
+  text.sample(static_cast<double>(connections.refused));
   exchange.options.metrics->render(text);
   render_process_metrics(text);
   exchange.response.status = 200;

@@ -84,7 +84,7 @@ void handle_live(const Exchange& exchange) {
 }
 
 void handle_ready(const Exchange& exchange) {
-  if (exchange.state.classifier() == nullptr) return exchange.fail_not_ready();
+  if (!exchange.state.ready()) return exchange.fail_not_ready();
   exchange.response.status = 200;
   exchange.response.set_content("{\"ready\":true}\n", kJson);
 }

@@ -62,7 +62,6 @@ bool handle_page(const Exchange& exchange) {
   const SiteFile* file = site.find(request.path);
   if (file == nullptr && !site.lacks_slash(request.path)) return false;
   if (!is_read(request.method)) {
-    read_body(exchange, /*keep=*/false);
     exchange.response.set_header("Allow", "GET, HEAD");
     exchange.fail(problem_for_status(405, "This address answers GET, HEAD"));
   } else if (file != nullptr) {
@@ -76,7 +75,6 @@ bool handle_page(const Exchange& exchange) {
 }
 
 void handle_unknown(const Exchange& exchange) {
-  read_body(exchange, /*keep=*/false);
   if (!asks_for_html(exchange.request)) {
     return exchange.fail(
         problem_for_status(404, "Nothing is at this address; images go to POST /api/classify"));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <iterator>
 #include <nlohmann/json.hpp>
 
@@ -27,6 +28,8 @@ constexpr ErrorRow kErrors[] = {
     {ErrorCode::kContractMismatch,  412, "The client preprocesses under another contract"},
     {ErrorCode::kIo,                500, "The server could not read or write a file"},
     {ErrorCode::kOverloaded,        429, "Too many requests"},
+    {ErrorCode::kDeadlineExceeded,  504, "Too late"},
+    {ErrorCode::kCancelled,         499, "The client has gone"},
     {ErrorCode::kUnavailable,       503, "Not ready"},
     {ErrorCode::kInternal,          500, "Internal error"},
 };
@@ -43,12 +46,17 @@ constexpr StatusRow kStatuses[] = {
     {400, "bad_request",            "Bad request"},
     {404, "not_found",              "Not found"},
     {405, "method_not_allowed",     "Method not allowed"},
+    {408, "request_timeout",        "The request came too slowly"},
     {413, "content_too_large",      "The request body is too large"},
     {414, "uri_too_long",           "The address is too long"},
     {415, "unsupported_media_type", "Unsupported content type"},
     {416, "range_not_satisfiable",  "No such part of the file"},
+    {417, "expectation_failed",     "Expectation failed"},
+    {431, "headers_too_large",      "The headers are too large"},
     {500, "internal",               "Internal error"},
-    {503, "unavailable",            "Not ready"},
+    {501, "not_implemented",        "Not implemented"},
+    {503, "unavailable",            "Not available"},
+    {505, "http_version",           "HTTP version not supported"},
 };
 // clang-format on
 
@@ -62,8 +70,16 @@ Problem problem_for(const Error& error) {
   const auto* row = std::find_if(std::begin(kErrors), std::end(kErrors),
                                  [&](const ErrorRow& r) { return r.code == error.code; });
   if (row == std::end(kErrors)) return problem_for_status(500, error.message);
-  return Problem{
+  Problem problem{
       row->status, std::string(error_code_name(error.code)), row->title, error.message, {}};
+  if (error.overload) {
+    problem.extensions = {
+        {"limit",             error.overload->limit                                         },
+        {"predicted_wait_ms", std::to_string(std::lround(error.overload->predicted_wait_ms))}
+    };
+    problem.retry_after_s = std::max(1, static_cast<int>(std::ceil(error.overload->retry_after_s)));
+  }
+  return problem;
 }
 
 Problem problem_for_status(int status, std::string detail) {
@@ -74,7 +90,11 @@ Problem problem_for_status(int status, std::string detail) {
   return Problem{status, row->code, row->title, std::move(detail), {}};
 }
 
-int retry_after_seconds(int status) { return status == 429 || status == 503 ? 1 : 0; }
+int retry_after_seconds(const Problem& problem) {
+  if (problem.retry_after_s > 0) return problem.retry_after_s;
+  const bool passing = problem.status == 429 || problem.status == 503 || problem.status == 504;
+  return passing ? 1 : 0;
+}
 
 std::string problem_json(const Problem& problem, std::string_view request_id) {
   Json json{

@@ -16,6 +16,7 @@ struct Problem {
   std::string title;   ///< the same for every occurrence
   std::string detail;  ///< this occurrence, and what to do
   std::vector<std::pair<std::string, std::string>> extensions;  ///< further members
+  int retry_after_s = 0;  ///< where known better than by the status
 };
 
 inline constexpr std::string_view kProblemContentType = "application/problem+json";
@@ -27,7 +28,7 @@ Problem problem_for(const Error& error);
 Problem problem_for_status(int status, std::string detail);
 
 /// Whole seconds after which trying again makes sense; 0 where it does not.
-int retry_after_seconds(int status);
+int retry_after_seconds(const Problem& problem);
 
 std::string problem_json(const Problem& problem, std::string_view request_id);
 

@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
+#include <chrono>
+
+#include "http/incoming.h"
 
 namespace beralih {
 
@@ -33,16 +37,44 @@ std::optional<Problem> refuse_contract(const httplib::Request& request,
   return problem;
 }
 
-std::optional<Problem> refuse_body(const Exchange& exchange, const Body& body,
-                                   const std::string& wanted) {
-  if (body.too_large) {
-    return problem_for_status(413, "The body is larger than this server's limit of " +
-                                       std::to_string(exchange.options.max_body_bytes) +
-                                       " bytes; send less");
+Result<RequestOptions> request_options(const httplib::Request& request) {
+  constexpr long long kMostMs = 24LL * 60 * 60 * 1000;
+  constexpr size_t kMostEchoed = 40;
+  RequestOptions options;
+  options.cancelled = incoming_request().is_gone;
+  if (request.has_header("X-Request-Deadline-Ms")) {
+    const std::string text = request.get_header_value("X-Request-Deadline-Ms");
+    long long milliseconds = 0;
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), milliseconds);
+    if (parsed.ec != std::errc{} || parsed.ptr != text.data() + text.size() || milliseconds < 1 ||
+        milliseconds > kMostMs) {
+      return Error{ErrorCode::kInvalidArgument,
+                   "The header X-Request-Deadline-Ms wants whole milliseconds from 1 to " +
+                       std::to_string(kMostMs) + ", not \"" + text.substr(0, kMostEchoed) + "\""};
+    }
+    options.deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(milliseconds);
   }
-  if (body.broken)
-    return problem_for_status(400, "The body ended early or is not framed as its headers say");
-  if (body.bytes.empty())
+  if (request.has_header("X-Beralih-Priority")) {
+    const std::string text = request.get_header_value("X-Beralih-Priority");
+    if (text == "bulk") {
+      options.priority = Priority::kBulk;
+    } else if (text != "interactive") {
+      return Error{ErrorCode::kInvalidArgument,
+                   "The header X-Beralih-Priority is \"interactive\" or \"bulk\", not \"" +
+                       text.substr(0, kMostEchoed) + "\""};
+    }
+  }
+  return options;
+}
+
+std::optional<Problem> refuse_body(const Exchange& exchange, const std::string& wanted) {
+  const std::string coding = exchange.request.get_header_value("Content-Encoding");
+  if (!coding.empty() && coding != "identity") {
+    exchange.response.set_header("Accept-Encoding", "identity");
+    return problem_for_status(
+        415, "The body is encoded as " + coding.substr(0, 40) + "; send it as it is");
+  }
+  if (exchange.body.empty())
     return problem_for_status(400, "The body is empty; send " + wanted + " as the body");
   return std::nullopt;
 }

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "engine/request_options.h"
 #include "http/exchange.h"
 
 namespace beralih {
@@ -15,8 +16,11 @@ std::string media_type(const httplib::Request& request);
 std::optional<Problem> refuse_contract(const httplib::Request& request,
                                        const VerifiedContract& ours);
 
-/// A body that is too large, broken or empty; `wanted` names what belongs there.
-std::optional<Problem> refuse_body(const Exchange& exchange, const Body& body,
-                                   const std::string& wanted);
+/// X-Request-Deadline-Ms and X-Beralih-Priority; cancelled once the client is gone. Call it on the
+/// thread that answers the request. Errors: kInvalidArgument.
+Result<RequestOptions> request_options(const httplib::Request& request);
+
+/// A body that is empty or encoded; `wanted` names what belongs there.
+std::optional<Problem> refuse_body(const Exchange& exchange, const std::string& wanted);
 
 }  // namespace beralih

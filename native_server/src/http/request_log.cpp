@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "http/response_headers.h"
+#include "http/routes.h"
 #include "http/wire.h"
 
 namespace beralih {
@@ -15,6 +16,7 @@ struct RequestContext {
   std::string id;
   std::string trace_id;
   std::string problem;  ///< the code of the one that was answered
+  std::string reason;   ///< why, if it was shed
   std::string_view route = "none";
   Clock::time_point start;
 };
@@ -23,7 +25,7 @@ thread_local RequestContext context;
 
 /// A request whose first line could not be read never reaches the routing hook.
 RequestContext& ensure_context() {
-  if (context.id.empty()) context = {make_request_id(), {}, {}, "none", Clock::now()};
+  if (context.id.empty()) context = {make_request_id(), {}, {}, {}, "none", Clock::now()};
   return context;
 }
 
@@ -58,21 +60,38 @@ bool is_shed(int status) { return status == 429 || status == 503 || status == 50
 void count_request(ServerMetrics& metrics, const httplib::Request& request,
                    const httplib::Response& response, double milliseconds) {
   metrics.count_request(context.route, request.method, response.status, milliseconds / 1000);
-  if (is_shed(response.status)) metrics.count_shed(context.problem);
+  if (is_shed(response.status)) metrics.count_shed(context.reason);
+}
+
+void finish_request(const RequestHookOptions& options, const httplib::Request& request,
+                    const httplib::Response& response) {
+  ensure_context();
+  const double milliseconds =
+      std::chrono::duration<double, std::milli>(Clock::now() - context.start).count();
+  count_request(*options.metrics, request, response, milliseconds);
+  if (options.log_requests) log_request(request, response, milliseconds, options.log_format);
+  context = {};
 }
 
 }  // namespace
 
 const std::string& current_request_id() { return ensure_context().id; }
 
-void note_problem(const std::string& code) { ensure_context().problem = code; }
+void note_problem(const std::string& code, const std::string& reason) {
+  ensure_context().problem = code;
+  context.reason = reason;
+}
 
 void note_route(std::string_view pattern) { ensure_context().route = pattern; }
 
 void add_request_hooks(httplib::Server& server, const RequestHookOptions& options) {
   server.set_pre_routing_handler([](const httplib::Request& request, httplib::Response& response) {
-    context = {
-        accept_request_id(request.get_header_value("X-Request-ID")), {}, {}, "none", Clock::now()};
+    context = {accept_request_id(request.get_header_value("X-Request-ID")),
+               {},
+               {},
+               {},
+               "none",
+               Clock::now()};
     const std::string parent = request.get_header_value("traceparent");
     context.trace_id = trace_id_of(parent);
     if (!context.trace_id.empty()) response.set_header("traceparent", parent);
@@ -84,13 +103,25 @@ void add_request_hooks(httplib::Server& server, const RequestHookOptions& option
         add_response_headers(request, response, origins, policy);
       });
   server.set_logger([options](const httplib::Request& request, const httplib::Response& response) {
-    ensure_context();
-    const double milliseconds =
-        std::chrono::duration<double, std::milli>(Clock::now() - context.start).count();
-    count_request(*options.metrics, request, response, milliseconds);
-    if (options.log_requests) log_request(request, response, milliseconds, options.log_format);
-    context = {};
+    finish_request(options, request, response);
   });
+}
+
+std::string refuse_unread(const RequestHookOptions& options, int status,
+                          const std::string& detail) {
+  httplib::Request request;
+  httplib::Response response;
+  const Problem problem = problem_for_status(status, detail);
+  answer_problem(request, response, problem);
+  add_response_headers(request, response, options.origins,
+                       content_security_policy(options.origins));
+  response.set_header("Connection", "close");
+  response.set_header("Content-Length", std::to_string(response.body.size()));
+  std::string bytes = "HTTP/1.1 " + std::to_string(status) + " " + problem.title + "\r\n";
+  for (const auto& [name, value] : response.headers) bytes += name + ": " + value + "\r\n";
+  bytes += "\r\n" + response.body;
+  finish_request(options, request, response);
+  return bytes;
 }
 
 }  // namespace beralih

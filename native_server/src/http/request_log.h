@@ -22,6 +22,9 @@ struct RequestHookOptions {
 /// Installs the hooks. httplib handles a request from its header to its answer on one thread.
 void add_request_hooks(httplib::Server& server, const RequestHookOptions& options);
 
+/// The bytes of an answer to what could not be read as a request; logged and counted like one.
+std::string refuse_unread(const RequestHookOptions& options, int status, const std::string& detail);
+
 /// The id of the request that this thread handles.
 const std::string& current_request_id();
 
@@ -29,6 +32,7 @@ const std::string& current_request_id();
 void note_route(std::string_view pattern);
 
 /// Names the problem that this thread's request was answered with, for its line in the log.
-void note_problem(const std::string& code);
+/// `reason` is what the metrics call it where it is a refusal for lack of capacity.
+void note_problem(const std::string& code, const std::string& reason);
 
 }  // namespace beralih

@@ -1,8 +1,10 @@
 #include "http/routes.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "http/handlers.h"
+#include "http/incoming.h"
 #include "http/path_pattern.h"
 #include "http/request_log.h"
 #include "http/response_headers.h"
@@ -39,7 +41,7 @@ constexpr Route kRoutes[] = {
 void dispatch(Exchange exchange) {
   const httplib::Request& request = exchange.request;
   if (answer_preflight(request, exchange.response, exchange.options.origins)) return;
-  if (const auto refusal = refuse_length(exchange)) return exchange.fail_and_close(*refusal);
+  if (const auto& refusal = incoming_request().refusal) return exchange.fail(*refusal);
   const std::string_view method =
       request.method == "HEAD" ? "GET" : std::string_view(request.method);
   std::string allowed;
@@ -55,7 +57,6 @@ void dispatch(Exchange exchange) {
     if (handle_page(exchange)) return note_route("page");
     return handle_unknown(exchange);
   }
-  read_body(exchange, /*keep=*/false);
   exchange.response.set_header("Allow", allowed);
   exchange.fail(problem_for_status(405, "This address answers " + allowed));
 }
@@ -70,9 +71,11 @@ httplib::Ranges take_ranges(const httplib::Request& request) {
 
 void answer_problem(const httplib::Request& request, httplib::Response& response,
                     const Problem& problem) {
-  note_problem(problem.code);
+  const auto limit = std::find_if(problem.extensions.begin(), problem.extensions.end(),
+                                  [](const auto& member) { return member.first == "limit"; });
+  note_problem(problem.code, limit == problem.extensions.end() ? problem.code : limit->second);
   response.status = problem.status;
-  if (const int seconds = retry_after_seconds(problem.status); seconds > 0) {
+  if (const int seconds = retry_after_seconds(problem); seconds > 0) {
     response.set_header("Retry-After", std::to_string(seconds));
   }
   response.headers.erase("Cache-Control");
@@ -86,20 +89,17 @@ void answer_problem(const httplib::Request& request, httplib::Response& response
 }
 
 void add_routes(httplib::Server& server, const ServingState& state, const RouteOptions& options) {
-  const auto without_body = [&state, options](const httplib::Request& request,
-                                              httplib::Response& response) {
-    dispatch({state, options, {}, request, response, nullptr, take_ranges(request)});
+  const auto handler = [&state, options](const httplib::Request& request,
+                                         httplib::Response& response) {
+    dispatch(
+        {state, options, {}, request, response, incoming_request().body, take_ranges(request)});
   };
-  const auto with_body = [&state, options](const httplib::Request& request,
-                                           httplib::Response& response,
-                                           const httplib::ContentReader& reader) {
-    dispatch({state, options, {}, request, response, &reader, take_ranges(request)});
-  };
-  // Every path comes here: httplib's own body reading has no limit for chunked bodies and a limit
-  // of 8 KB for what curl calls a form, so handlers read bodies themselves.
+  // The body has been read already. A handler with a reader keeps httplib from reading it itself.
+  const auto with_body = [handler](const httplib::Request& request, httplib::Response& response,
+                                   const httplib::ContentReader&) { handler(request, response); };
   const char* const any = "[\\s\\S]*";
-  server.Get(any, without_body);
-  server.Options(any, without_body);
+  server.Get(any, handler);
+  server.Options(any, handler);
   server.Post(any, with_body);
   server.Put(any, with_body);
   server.Patch(any, with_body);

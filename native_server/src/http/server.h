@@ -1,6 +1,7 @@
 // The HTTP server's life: bind, listen, stop. httplib stays behind it.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -17,8 +18,12 @@ struct HttpOptions {
   std::string host = "127.0.0.1";
   int port = 8080;  ///< 0: any free one
   size_t max_body_bytes = 20u << 20;
-  size_t connection_threads = 64;          ///< a connection holds one, also while it is idle
-  std::shared_ptr<const StaticSite> site;  ///< nullptr: the page that is compiled in
+  size_t connection_threads = 64;            ///< requests that may be answered at once
+  size_t max_connections = 4096;             ///< more get 503
+  std::chrono::seconds request_timeout{60};  ///< from its first byte to its last
+  std::chrono::seconds idle_timeout{60};     ///< between two requests
+  std::chrono::seconds drain_timeout{30};    ///< at the end, for what has been accepted
+  std::shared_ptr<const StaticSite> site;    ///< nullptr: the page that is compiled in
   OriginLists origins;
   bool log_requests = true;
   LogFormat log_format = LogFormat::kText;
@@ -35,7 +40,7 @@ class HttpServer {
   /// Binds, listens and serves on threads of its own. Errors: kIo, one sentence for the terminal.
   Status start();
 
-  /// Stops accepting, answers the requests in flight, joins. Idempotent.
+  /// Stops accepting, answers what has been accepted, joins. Idempotent.
   void stop();
 
   /// "http://127.0.0.1:8080"; valid after start().

@@ -3,7 +3,6 @@
 
 #include <memory>
 #include <mutex>
-#include <stop_token>
 #include <string>
 #include <utility>
 
@@ -18,6 +17,12 @@ class ServingState {
   std::shared_ptr<Classifier> classifier() const {
     const std::lock_guard lock(mutex_);
     return classifier_;
+  }
+
+  /// Whether new work should be sent here: false already while accepted work is being answered.
+  bool ready() const {
+    const std::lock_guard lock(mutex_);
+    return classifier_ != nullptr && !draining_;
   }
 
   /// Why the server is not ready.
@@ -39,6 +44,13 @@ class ServingState {
     reason_.clear();
   }
 
+  /// The server answers on, but says that it is not ready.
+  void begin_drain(std::string reason) {
+    const std::lock_guard lock(mutex_);
+    draining_ = true;
+    reason_ = std::move(reason);
+  }
+
   void withdraw(std::string reason) {
     const std::lock_guard lock(mutex_);
     classifier_.reset();
@@ -49,13 +61,8 @@ class ServingState {
   mutable std::mutex mutex_;
   std::shared_ptr<Classifier> classifier_;
   double ready_after_ms_ = 0;
+  bool draining_ = false;
   std::string reason_ = "the model is being loaded and checked";
 };
-
-/// Tries the golden cases after the first, which loading tried, one by one through the same queue
-/// as every request. The first that fails withdraws the classifier from `state` with the reason,
-/// and is returned. A full queue is waited for; a stop ends early without an error.
-Status check_remaining_golden(const std::shared_ptr<Classifier>& classifier, ServingState& state,
-                              const std::stop_token& stop);
 
 }  // namespace beralih

@@ -1,65 +1,144 @@
 // One inference thread that owns the engine, behind a bounded queue. No HTTP, no torch.
+//
+// A request's states: admitted (holds a place, is being preprocessed) → waiting → running →
+// answered. From admission on, exactly one of these happens, and the place is free again:
+//   answered    with logits, or with the engine's error
+//   dropped     with kDeadlineExceeded or kCancelled, before the engine saw it
+//   released    its Admission was destroyed without a submit(): preprocessing failed
+// Only admit() refuses, and it does so at once.
+//
+// Threads: every public function may be called from any thread. The engine is made, used and
+// destroyed on the inference thread alone. Answers are fulfilled on the inference thread or, when
+// dropped, on the thread that found them expired; never with the lock held.
 #pragma once
 
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
-#include <deque>
+#include <functional>
 #include <future>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include "beralih/result.h"
 #include "beralih/tensor.h"
 #include "engine/inference_engine.h"
+#include "scheduling/batch_queue.h"
+#include "scheduling/metrics.h"
+#include "scheduling/request.h"
+#include "scheduling/service_times.h"
 
 namespace beralih {
 
-struct InferenceOutcome {
-  std::vector<float> logits;
-  double queue_ms = 0;      ///< from acceptance until the engine took it
-  double inference_ms = 0;  ///< in the engine
+struct SchedulerOptions {
+  size_t queue_capacity = 32;  ///< requests admitted or waiting, beside those that run
+  size_t max_batch = 1;
+  std::chrono::microseconds batch_delay{0};  ///< how long a request waits for company
+  /// Every batch is padded to max_batch: then an answer does not depend on who else was there.
+  bool fixed_shape = false;
+  /// What a batch is warmed with and padded with; without one, only batches of 1 are used.
+  std::optional<Tensor> example;
+  std::shared_ptr<SchedulerMetrics> metrics;  ///< nullptr: the scheduler makes its own
+  std::function<TimePoint()> now = std::chrono::steady_clock::now;
+};
+
+class Scheduler;
+
+/// A place in the queue. Give it to submit(), or destroy it to give it back; before its Scheduler.
+class Admission {
+ public:
+  Admission(Admission&& other) noexcept;
+  Admission& operator=(Admission&&) = delete;
+  ~Admission();
+
+  const RequestTerms& terms() const { return terms_; }
+
+ private:
+  friend class Scheduler;
+  Admission(Scheduler* owner, RequestTerms terms) : owner_(owner), terms_(std::move(terms)) {}
+
+  Scheduler* owner_;  ///< nullptr: used up
+  RequestTerms terms_;
 };
 
 class Scheduler {
  public:
-  /// Runs the factory on the inference thread and returns when the engine is loaded. `capacity`
-  /// counts the requests that may wait, not the one that runs.
-  static Result<std::unique_ptr<Scheduler>> start(EngineFactory factory, size_t capacity);
+  /// Runs the factory on the inference thread and returns when the engine is loaded; with
+  /// `fixed_shape`, when max_batch is warm too.
+  static Result<std::unique_ptr<Scheduler>> start(EngineFactory factory, SchedulerOptions options);
 
   ~Scheduler();
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
-  /// Accepts or refuses at once; what is accepted is answered, in order, also during shutdown().
-  /// Errors: kOverloaded (the queue is full), kUnavailable (shutting down).
-  Result<std::future<Result<InferenceOutcome>>> submit(Tensor tensor);
+  /// Places for `count` requests, or none. Errors: kOverloaded with its reason (no place, or the
+  /// answer is predicted for after the deadline), kUnavailable (shutting down).
+  Result<std::vector<Admission>> admit(size_t count, const RequestTerms& terms);
 
-  /// Accepts nothing more, answers everything accepted, ends the inference thread. Idempotent.
+  /// Never refuses.
+  InferenceAnswer submit(Admission admission, Tensor tensor);
+
+  /// Both at once. Errors: those of admit().
+  Result<InferenceAnswer> submit(Tensor tensor, const RequestTerms& terms = {});
+
+  /// Waits for an answer, at the latest until its deadline while it waits in the queue.
+  Result<InferenceOutcome> wait(InferenceAnswer& answer, TimePoint deadline);
+
+  /// Drops what has expired or was cancelled, now instead of when its turn comes.
+  void sweep();
+
+  /// What preprocessing took lately: admit() adds it to a newcomer's predicted wait.
+  void record_preparation(double milliseconds);
+
+  /// Warms the other buckets, between batches; a bucket is used once it is warm.
+  void begin_warming();
+  /// The buckets in use, ascending.
+  std::vector<size_t> warm_buckets() const;
+  bool warming_finished() const;
+  /// Why warming ended early; empty if it did not.
+  std::string warming_error() const;
+
+  /// Admits nothing more, answers everything admitted, ends the inference thread. Idempotent.
   void shutdown();
 
   const EngineMetadata& metadata() const { return metadata_; }
+  const SchedulerMetrics& metrics() const { return *options_.metrics; }
 
  private:
-  using Clock = std::chrono::steady_clock;
-  struct Request {
-    Tensor tensor;
-    Clock::time_point accepted;
-    std::promise<Result<InferenceOutcome>> answer;
-  };
+  friend class Admission;
 
-  explicit Scheduler(size_t capacity) : capacity_(capacity) {}
+  explicit Scheduler(SchedulerOptions options);
+  void release();
+  Status prepare(InferenceEngine& engine);
   void serve(InferenceEngine& engine);
+  bool warm_next(InferenceEngine& engine, std::unique_lock<std::mutex>& lock);
+  Result<double> time_batch(InferenceEngine& engine, size_t size) const;
+  void run(InferenceEngine& engine, Batch batch);
+  void drop(std::vector<DroppedRequest> dropped);
+  double predicted_ms(size_t count, Priority priority, TimePoint now) const;
+  std::optional<Error> refusal(size_t count, const RequestTerms& terms, TimePoint now) const;
 
-  const size_t capacity_;
+  SchedulerOptions options_;
   EngineMetadata metadata_;  ///< written before start() returns, read-only afterwards
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;  ///< guards everything down to `stopping_`
   std::condition_variable wake_;
-  std::deque<Request> queue_;  ///< guarded by mutex_
-  bool stopping_ = false;      ///< guarded by mutex_
+  BatchQueue queue_;
+  ServiceTimes times_;
+  std::vector<size_t> cold_;  ///< buckets to be warmed, the next one last
+  size_t warm_runs_ = 0;      ///< of the next one
+  std::string warming_error_;
+  bool warming_ = false;
+  size_t admitted_ = 0;
+  size_t running_ = 0;
+  TimePoint running_until_;  ///< predicted; valid while running_ > 0
+  double preparation_ms_ = 0;
+  bool stopping_ = false;
+
   std::mutex join_mutex_;
   std::thread thread_;  ///< guarded by join_mutex_ after start()
 };

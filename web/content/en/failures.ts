@@ -55,10 +55,6 @@ export const failures: Pick<Content, 'pageFailures' | 'serverFailures'> = {
       title: 'HEIC images are not supported.',
       text: (f) => `${f.file} is in HEIC/HEIF format. Save it as JPEG or PNG, then choose it again.`,
     },
-    webp_image: {
-      title: 'The page cannot read WebP yet.',
-      text: (f) => `${f.file} is a WebP image, which only the server can read. Save it as JPEG or PNG, then choose it again.`,
-    },
     unsupported_format: {
       title: 'This file is not an image that can be read.',
       text: (f) => `By its content, ${f.file} is not a JPEG, PNG, GIF or BMP image, whatever its name. Choose one of these.`,

@@ -55,10 +55,6 @@ export const failures: Pick<Content, 'pageFailures' | 'serverFailures'> = {
       title: 'Gambar HEIC belum didukung.',
       text: (f) => `${f.file} berformat HEIC/HEIF. Simpan sebagai JPEG atau PNG, lalu pilih lagi.`,
     },
-    webp_image: {
-      title: 'Halaman belum dapat membaca WebP.',
-      text: (f) => `${f.file} adalah gambar WebP, yang hanya dapat dibaca server. Simpan sebagai JPEG atau PNG, lalu pilih lagi.`,
-    },
     unsupported_format: {
       title: 'Berkas ini bukan gambar yang dapat dibaca.',
       text: (f) => `Menurut isinya, ${f.file} bukan gambar JPEG, PNG, GIF, atau BMP, apa pun namanya. Pilih salah satunya.`,

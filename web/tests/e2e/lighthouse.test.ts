@@ -9,6 +9,8 @@ const categories = ['performance', 'accessibility', 'best-practices', 'seo']
 const leastScore = 95
 /** Simulated throttling still measures this machine: a busy one deserves another try, a slow page fails all three. */
 const tries = 3
+/** Below it Lighthouse itself calls the processor too slow to judge speed on (its SLOW_CPU_BENCHMARK_INDEX_THRESHOLD). */
+const leastBenchmarkIndex = 1000
 
 let browser: Browser
 let site: Site
@@ -55,10 +57,15 @@ test.each(['./', './en/'])(`%s has at least ${leastScore} in all four categories
     expect(run.lhr.runtimeError).toBeUndefined()
     scores = scoresOf(run.lhr)
     lost = losses(run.lhr)
+    const { benchmarkIndex } = run.lhr.environment
     const lcp = run.lhr.audits['largest-contentful-paint']?.displayValue ?? '–'
     const tbt = run.lhr.audits['total-blocking-time']?.displayValue ?? '–'
     const cls = run.lhr.audits['cumulative-layout-shift']?.displayValue ?? '–'
-    console.log(`Lighthouse ${run.lhr.lighthouseVersion} ${path} run ${attempt}: ${JSON.stringify(scores)}, LCP ${lcp}, TBT ${tbt}, CLS ${cls}`)
+    console.log(`Lighthouse ${run.lhr.lighthouseVersion} ${path} run ${attempt}: ${JSON.stringify(scores)}, LCP ${lcp}, TBT ${tbt}, CLS ${cls}, processor ${benchmarkIndex}`)
+    if (benchmarkIndex < leastBenchmarkIndex) {
+      console.log(`${path}: performance is not judged on a processor of ${benchmarkIndex}, below ${leastBenchmarkIndex}`)
+      delete scores.performance
+    }
     if (Object.values(scores).every((score) => score >= leastScore)) break
   }
   expect(Object.entries(scores).filter(([, score]) => score < leastScore), lost.join('\n')).toEqual([])

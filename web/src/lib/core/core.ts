@@ -1,6 +1,7 @@
 // The C++ core, compiled to WebAssembly. Only workers import this file.
-import { loadCore, type Core } from '@beralih/core'
+import { loadCore, supportsSimd, type Core } from '@beralih/core'
 import coreUrl from '@beralih/core.wasm?url'
+import scalarCoreUrl from '@beralih/core_scalar.wasm?url'
 import { RunError, pageFailureCodes, type PageFailureCode } from '../lesson/failures'
 
 export type { Core, Contract, PreprocessResult } from '@beralih/core'
@@ -9,7 +10,7 @@ export async function startCore(): Promise<{ core: Core; bytes: number }> {
   if (typeof WebAssembly !== 'object') throw new RunError('wasm_unsupported')
   let wasmBinary: ArrayBuffer
   try {
-    const response = await fetch(coreUrl)
+    const response = await fetch(supportsSimd() ? coreUrl : scalarCoreUrl)
     if (!response.ok) throw new Error(`HTTP ${response.status}`)
     wasmBinary = await response.arrayBuffer()
   } catch (error) {

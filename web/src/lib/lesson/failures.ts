@@ -15,7 +15,6 @@ export const pageFailureCodes = [
   'sample_unreachable',
   'empty_file',
   'heic_image',
-  'webp_image',
   'unsupported_format',
   'corrupt_image',
   'image_too_large',

@@ -35,12 +35,6 @@ function isHeic(bytes: Uint8Array): boolean {
   return brand.startsWith('ftyp') && /^(hei[cxms]|hev[cxms]|mif1|msf1)$/.test(brand.slice(4))
 }
 
-/** The module in the page is built without libwebp, which would take it over its size. The server reads WebP. */
-function isWebp(bytes: Uint8Array): boolean {
-  const head = String.fromCharCode(...bytes.subarray(0, 12))
-  return head.startsWith('RIFF') && head.endsWith('WEBP')
-}
-
 function runtimeBytes(): number {
   const entries = performance.getEntriesByType('resource') as PerformanceResourceTiming[]
   return entries.find(({ name }) => /\/ort-wasm[^/]*\.wasm$/.test(name))?.decodedBodySize ?? 0
@@ -81,7 +75,6 @@ function preprocess(name: string, bytes: Uint8Array<ArrayBuffer>): Preprocessed 
   if (!contract) throw new RunError('unexpected', { detail: 'no contract is open' })
   if (bytes.length === 0) throw new RunError('empty_file', { file: name })
   if (isHeic(bytes)) throw new RunError('heic_image', { file: name })
-  if (isWebp(bytes)) throw new RunError('webp_image', { file: name })
   try {
     const { tensor: values, dtype, ...rest } = contract.preprocess(bytes)
     tensor = new ort.Tensor(dtype, values, rest.shape)

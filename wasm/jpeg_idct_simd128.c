@@ -1,5 +1,5 @@
-/* libjpeg's accurate integer inverse DCT with WebAssembly's SIMD: jpeg_idct_islow for
- * libjpeg-turbo's jddctmgr.c.
+/* libjpeg's accurate integer inverse DCT with WebAssembly's SIMD: libjpeg-turbo's hook for
+ * jddctmgr.c (jsimddct.h).
  *
  * It follows libjpeg-turbo's SSE2 and AVX2 versions (simd/x86_64/jidctint-*.asm) step by step, for
  * two reasons. Coefficients outside of what an encoder makes wrap and saturate at 16 bits there,
@@ -15,6 +15,7 @@
 #include "jpeglib.h"
 
 #include "jdct.h"
+#include "jsimddct.h"
 
 /* jidctint.c: the constants have 13 fractional bits, pass 1 keeps 2 of them for pass 2. */
 #define CONST_BITS 13
@@ -116,9 +117,10 @@ static v128_t dequantize(const JCOEF* coefficients, const ISLOW_MULT_TYPE* table
   return wasm_i16x8_mul(wasm_v128_load(coefficients), factors);
 }
 
-GLOBAL(void)
-jpeg_idct_islow(j_decompress_ptr cinfo, jpeg_component_info* compptr, JCOEFPTR coef_block,
-                JSAMPARRAY output_buf, JDIMENSION output_col) {
+int jsimd_can_idct_islow(void) { return 1; }
+
+void jsimd_idct_islow(j_decompress_ptr cinfo, jpeg_component_info* compptr, JCOEFPTR coef_block,
+                      JSAMPARRAY output_buf, JDIMENSION output_col) {
   (void)cinfo;
   _Static_assert(sizeof(ISLOW_MULT_TYPE) == 4 && sizeof(JCOEF) == 2 && DCTSIZE == 8,
                  "another libjpeg");

@@ -1,0 +1,146 @@
+// Packing: what libtorch's own passes leave undone on the CPU. A convolution on dense tensors
+// reorders its weights for oneDNN at every call; here that happens once.
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/record_function.h>
+#include <torch/csrc/jit/passes/dead_code_elimination.h>
+#include <torch/csrc/jit/runtime/interpreter.h>
+
+#include <map>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "engine/torch_program.h"
+
+namespace beralih {
+namespace {
+
+using torch::jit::Node;
+using torch::jit::Value;
+using InputSizes = std::map<const void*, std::vector<int64_t>>;  ///< by the weights' address
+
+/// Where the observer of this thread's operators writes, which can carry no data of its own.
+thread_local InputSizes* observed_sizes = nullptr;
+
+std::unique_ptr<at::ObserverContext> observe_convolution(const at::RecordFunction& call) {
+  const auto inputs = call.inputs();
+  const std::string_view name = call.name();
+  if ((name == "aten::conv2d" || name == "aten::_convolution") && inputs.size() > 1 &&
+      inputs[0].isTensor() && inputs[1].isTensor()) {
+    observed_sizes->insert({inputs[1].toTensor().data_ptr(), inputs[0].toTensor().sizes().vec()});
+  }
+  return nullptr;
+}
+
+/// One run with an eye on the convolutions. oneDNN chooses the weights' order by the input's size;
+/// with a wrong one the result would be the same, but slower.
+InputSizes observe_input_sizes(const torch::jit::Module& program, const at::Tensor& input) {
+  InputSizes sizes;
+  observed_sizes = &sizes;
+  const auto handle = at::addThreadLocalCallback(at::RecordFunctionCallback(&observe_convolution)
+                                                     .needsInputs(true)
+                                                     .scopes({at::RecordScope::FUNCTION}));
+  // A copy of the graph: the program's own executor specialises on what it sees first.
+  const torch::jit::Code code(program.get_method("forward").graph()->copy(), "forward");
+  torch::jit::Stack stack{program._ivalue(), input};
+  torch::jit::InterpreterState(code).run(stack);
+  at::removeCallback(handle);
+  return sizes;
+}
+
+struct Convolution {
+  at::Tensor weight;
+  c10::IValue bias, stride, padding, dilation, groups;
+};
+
+/// Nothing for a node that is no convolution in two dimensions with known weights.
+std::optional<Convolution> as_convolution(const Node* node) {
+  const std::string kind = node->kind().toQualString();
+  const bool traced = kind == "aten::_convolution";
+  if (!traced && kind != "aten::conv2d") return std::nullopt;
+  const auto constant = [&](size_t index) { return torch::jit::toIValue(node->input(index)); };
+  const auto weight = constant(1), bias = constant(2), stride = constant(3), padding = constant(4),
+             dilation = constant(5), groups = constant(traced ? 8 : 6);
+  if (!weight || !bias || !stride || !padding || !dilation || !groups) return std::nullopt;
+  if (!weight->isTensor() || !padding->isIntList()) return std::nullopt;
+  if (traced && (!constant(6) || constant(6)->toBool())) return std::nullopt;  // transposed
+  const at::Tensor tensor = weight->toTensor();
+  if (tensor.dim() != 4 || tensor.scalar_type() != at::kFloat) return std::nullopt;
+  return Convolution{tensor, *bias, *stride, *padding, *dilation, *groups};
+}
+
+c10::IValue pack(const Convolution& convolution, at::ScalarType type,
+                 const std::vector<int64_t>& input_size, bool relu) {
+  static const c10::OperatorHandle prepack =
+      c10::Dispatcher::singleton().findSchemaOrThrow("mkldnn_prepacked::conv2d_prepack", "");
+  c10::IValue bias = convolution.bias;
+  if (bias.isTensor()) bias = bias.toTensor().to(type);
+  torch::jit::Stack stack{convolution.weight.to(type).contiguous(at::MemoryFormat::ChannelsLast),
+                          bias,
+                          convolution.stride,
+                          convolution.padding,
+                          convolution.dilation,
+                          convolution.groups,
+                          input_size,
+                          relu ? "relu" : "none"};
+  prepack.callBoxed(&stack);
+  return stack.back();
+}
+
+/// The ReLU that alone uses a convolution's result; nullptr if there is none.
+Node* following_relu(const Node* node) {
+  if (node->output()->uses().size() != 1) return nullptr;
+  Node* user = node->output()->uses().front().user;
+  const std::string kind = user->kind().toQualString();
+  return kind == "aten::relu" || kind == "aten::relu_" ? user : nullptr;
+}
+
+void collect_nodes(torch::jit::Block* block, std::vector<Node*>& nodes) {
+  for (Node* node : block->nodes()) {
+    nodes.push_back(node);
+    for (torch::jit::Block* inner : node->blocks()) collect_nodes(inner, nodes);
+  }
+}
+
+Value* insert_cast(torch::jit::Graph& graph, Value* value, at::ScalarType type) {
+  return graph.insert(c10::Symbol::fromQualString("aten::to"), {value, static_cast<int64_t>(type)});
+}
+
+}  // namespace
+
+torch::jit::Module pack_program(const torch::jit::Module& program, at::ScalarType type,
+                                const at::Tensor& input) {
+  torch::jit::Module packed = torch::jit::freeze(program);
+  const InputSizes sizes = observe_input_sizes(packed, input);
+  const auto graph = packed.get_method("forward").graph();
+  Value* self = graph->inputs().at(0);
+  std::vector<Node*> nodes;
+  collect_nodes(graph->block(), nodes);
+  size_t count = 0;
+  for (Node* node : nodes) {
+    const torch::jit::WithInsertPoint at_node(node);
+    if (type != at::kFloat && node->kind() == c10::Symbol::fromQualString("aten::linear")) {
+      node->replaceInput(0, insert_cast(*graph, node->input(0), at::kFloat));
+      continue;
+    }
+    const auto convolution = as_convolution(node);
+    if (!convolution) continue;
+    const auto size = sizes.find(convolution->weight.data_ptr());
+    if (size == sizes.end()) continue;  // on a path that this input does not take
+    Node* relu = following_relu(node);
+    const std::string name = "packed_convolution_" + std::to_string(count++);
+    const c10::IValue context = pack(*convolution, type, size->second, relu != nullptr);
+    packed.register_attribute(name, context.type(), context);
+    Value* x = node->input(0);
+    if (type != at::kFloat) x = insert_cast(*graph, x, type);
+    Node* run =
+        graph->insertNode(graph->create(c10::Symbol::fromQualString("mkldnn_prepacked::conv2d_run"),
+                                        {x, graph->insertGetAttr(self, name)}));
+    run->output()->setType(c10::TensorType::get());
+    (relu != nullptr ? relu : node)->output()->replaceAllUsesWith(run->output());
+  }
+  torch::jit::EliminateDeadCode(graph);
+  return packed;
+}
+
+}  // namespace beralih

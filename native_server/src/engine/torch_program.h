@@ -1,0 +1,42 @@
+// TorchScript programs of a bundle: loading one, attaching its weights, and packing it for speed.
+// Includes torch: for the engine module's own files.
+#pragma once
+
+#include <torch/script.h>
+
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <span>
+#include <string>
+
+#include "beralih/result.h"
+#include "bundle/bundle.h"
+#include "engine/inference_engine.h"
+
+namespace beralih {
+
+/// The one line of libtorch's message that says what happened.
+std::string short_message(const std::exception& exception);
+
+/// Every parameter and buffer.
+void for_each_tensor(const torch::jit::Module& program,
+                     const std::function<void(const std::string&, const at::Tensor&)>& visit);
+
+/// Errors: kInvalidBundle; throws what libtorch throws.
+Result<torch::jit::Module> read_program(std::span<const uint8_t> archive, const std::string& path);
+
+/// The program with every tensor of the weights file attached to the parameter or buffer of its
+/// name, without copying: the tensors keep the mapping. Without a weights file the program brings
+/// its own. Errors: kInvalidBundle; throws what libtorch throws.
+Result<torch::jit::Module> load_program(const Bundle& bundle, const BundleFile& architecture,
+                                        const BundleFile* weights, LoadRecord& record);
+
+/// A frozen copy of `program` for inputs in channels-last order: the weights of its convolutions
+/// are reordered once for oneDNN, in `type` (kFloat or kBFloat16), with a following ReLU fused in.
+/// Convolutions compute in `type`, linear layers in float32. `input` is an example, batch of 1.
+/// Throws what libtorch throws; nothing is known about the result before it was compared.
+torch::jit::Module pack_program(const torch::jit::Module& program, at::ScalarType type,
+                                const at::Tensor& input);
+
+}  // namespace beralih

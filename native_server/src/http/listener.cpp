@@ -1,0 +1,74 @@
+#include "http/listener.h"
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+namespace beralih {
+namespace {
+
+constexpr int kBacklog = 4096;  // connections that the kernel holds until they are accepted
+
+std::string describe(const std::string& host, int port, int code) {
+  const std::string where = "cannot listen on " + host + " port " + std::to_string(port);
+  switch (code) {
+    case EADDRINUSE:
+      return where + ": the port is taken; stop the other program or choose another with --port";
+    case EACCES: return where + ": not permitted; choose a port above 1023 with --port";
+    case EADDRNOTAVAIL:
+      return where + ": this machine has no such address; choose another with --host";
+    default: return where + ": " + std::strerror(code);
+  }
+}
+
+int port_of(int socket) {
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  ::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &length);
+  return ntohs(address.ss_family == AF_INET6
+                   ? reinterpret_cast<const sockaddr_in6*>(&address)->sin6_port
+                   : reinterpret_cast<const sockaddr_in*>(&address)->sin_port);
+}
+
+/// The socket, or -1 with errno.
+int open_socket(const addrinfo& address) {
+  const int socket = ::socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (socket < 0) return -1;
+  const int yes = 1;
+  ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  if (::bind(socket, address.ai_addr, address.ai_addrlen) == 0 && ::listen(socket, kBacklog) == 0)
+    return socket;
+  const int code = errno;
+  ::close(socket);
+  errno = code;
+  return -1;
+}
+
+}  // namespace
+
+Result<Listener> listen_on(const std::string& host, int port) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_PASSIVE;
+  addrinfo* found = nullptr;
+  if (::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found) != 0) {
+    return Error{ErrorCode::kIo,
+                 "cannot listen on " + host + " port " + std::to_string(port) +
+                     ": the host name does not resolve; choose another with --host"};
+  }
+  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> addresses(found, ::freeaddrinfo);
+  int code = EADDRNOTAVAIL;
+  for (const addrinfo* address = found; address != nullptr; address = address->ai_next) {
+    const int socket = open_socket(*address);
+    if (socket >= 0) return Listener{socket, port_of(socket)};
+    code = errno;
+  }
+  return Error{ErrorCode::kIo, describe(host, port, code)};
+}
+
+}  // namespace beralih

@@ -1,0 +1,93 @@
+// httplib's server on connections of our own: epoll instead of a thread per connection. A
+// connection costs a thread only while its request, which has arrived whole, is being answered;
+// answers are sent as the client takes them. httplib parses the head, calls the handlers and forms
+// the answer.
+#pragma once
+
+#include <httplib.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "http/connection.h"
+#include "http/connection_counts.h"
+#include "http/transport.h"
+
+namespace beralih {
+
+struct PollOptions {
+  size_t workers = 64;  ///< requests that may be answered at once
+  size_t max_connections = 4096;
+  ReaderLimits limits;
+  std::chrono::milliseconds request_timeout{60'000};  ///< from its first byte to its last
+  std::chrono::milliseconds idle_timeout{60'000};
+  std::chrono::milliseconds drain_timeout{30'000};
+  /// Makes the bytes of an answer to what cannot be read as a request; the connection ends with it.
+  std::function<std::string(int status, const std::string& detail)> refuse;
+};
+
+class PolledServer : public httplib::Server {
+ public:
+  PolledServer() = default;
+  ~PolledServer() override { stop_serving(); }
+
+  /// Serves on a socket that listens, which it takes over.
+  void serve(int listening_socket, PollOptions options, std::unique_ptr<TransportFactory> factory);
+
+  /// Accepts what is queued and nothing more, answers every request that has arrived or begun,
+  /// within drain_timeout, and closes the rest. Idempotent.
+  void stop_serving();
+
+  ConnectionCounts counts() const;
+
+ private:
+  using Clock = Connection::Clock;
+  using ConnectionPtr = std::shared_ptr<Connection>;
+  enum class Step { kAgain, kWaiting, kClosed };
+
+  void work();
+  void watch();
+  void accept_waiting();
+  void adopt(int socket);
+  void handle(const ConnectionPtr& connection);
+  Step advance(const ConnectionPtr& connection);
+  Step send_output(const ConnectionPtr& connection);
+  Step read_more(const ConnectionPtr& connection);
+  Step linger(const ConnectionPtr& connection);
+  void consume(Connection& connection);
+  void answer(const ConnectionPtr& connection);
+  void refuse(Connection& connection, int status, const std::string& detail);
+  void wait_for(const ConnectionPtr& connection, Connection::Wait wait, uint32_t events,
+                Clock::time_point deadline);
+  void close(const ConnectionPtr& connection);
+  bool is_over(const Connection& connection, Clock::time_point now) const;
+  void check(const ConnectionPtr& connection, Clock::time_point now);
+  std::vector<ConnectionPtr> connections() const;
+
+  PollOptions options_;
+  std::unique_ptr<TransportFactory> factory_;
+  int epoll_ = -1;
+  int wake_ = -1;  ///< readable once the workers are to end
+  std::mutex accept_mutex_;
+  int listening_ = -1;  ///< guarded by accept_mutex_ once serving
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;  ///< a connection is gone, or stopping_ is set
+  std::unordered_map<int, ConnectionPtr> connections_;  ///< guarded by mutex_
+  bool finished_ = false;                               ///< guarded by mutex_
+  std::atomic<bool> stopping_{false};
+  std::atomic<uint64_t> accepted_{0};
+  std::atomic<uint64_t> refused_{0};
+  std::vector<std::thread> threads_;
+  std::thread watcher_;
+};
+
+}  // namespace beralih

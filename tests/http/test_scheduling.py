@@ -1,0 +1,145 @@
+"""Deadlines, priorities, batches, the engines, and reloads under load: the real server."""
+import concurrent.futures
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+
+from server_process import Server
+
+RELOADS = int(os.environ.get("BERALIH_RELOADS", "8"))
+
+
+@pytest.fixture(scope="module")
+def photograph(bundle):
+    return (bundle / "golden" / "dog2.jpg").read_bytes()
+
+
+def problem(answer):
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    return answer.json()
+
+
+@pytest.mark.parametrize("value", ["0", "-5", "soon", "1.5", "1e3", "99999999999999999999"])
+def test_a_deadline_that_is_no_number_is_refused(server, photograph, value):
+    answer = server.classify(photograph, X_Request_Deadline_Ms=value)
+    assert answer.status == 400 and "X-Request-Deadline-Ms" in problem(answer)["detail"]
+
+
+def test_a_priority_that_does_not_exist_is_refused(server, photograph):
+    answer = server.classify(photograph, X_Beralih_Priority="urgent")
+    assert answer.status == 400 and "bulk" in problem(answer)["detail"]
+
+
+def test_bulk_requests_get_the_same_answer(server, photograph):
+    first = server.classify(photograph).json()
+    bulk = server.classify(photograph, X_Beralih_Priority="bulk", X_Request_Deadline_Ms="60000").json()
+    assert bulk["logits"] == first["logits"]
+
+
+def test_what_cannot_be_answered_in_time_is_refused_with_the_reason(binary, bundle, photograph, tmp_path):
+    """A long queue in front; then a request with little time."""
+    with Server(binary, bundle, "--max-batch", "1", "--deadline-ms", "0", log=tmp_path / "log") as server:
+        server.wait_until_ready()
+        with concurrent.futures.ThreadPoolExecutor(13) as pool:
+            long = [pool.submit(server.classify, photograph) for _ in range(12)]
+            time.sleep(0.2)
+            hurried = server.classify(photograph, X_Request_Deadline_Ms="60")
+            answers = [each.result() for each in long]
+    assert [answer.status for answer in answers] == [200] * 12
+    assert hurried.status == 429
+    assert int(hurried.headers["Retry-After"]) >= 1
+    body = problem(hurried)
+    assert body["type"] == "urn:beralih:problem:overloaded"
+    assert body["limit"] == "deadline" and float(body["predicted_wait_ms"]) > 60
+
+
+def test_the_help_names_the_options(binary):
+    text = subprocess.run([binary, "serve", "--help"], capture_output=True, text=True, timeout=60).stdout
+    for option in ["--max-batch", "--batch-delay", "--deadline-ms", "--cpu-engine", "--dtype",
+                   "--deterministic", "--preprocess-threads", "--canary-interval"]:
+        assert option in text
+
+
+@pytest.mark.parametrize("arguments", [["--cpu-engine", "fast"], ["--max-batch", "-1"], ["--dtype", "bf16"]])
+def test_wrong_engine_flags_are_a_usage_error(binary, bundle, arguments):
+    result = subprocess.run([binary, "serve", "--bundle", str(bundle), "--port", "0", *arguments],
+                            capture_output=True, text=True, timeout=60)
+    assert result.returncode == 2 and arguments[0] in result.stderr
+
+
+def test_the_packed_engine_reproduces_the_golden_cases_and_says_what_it_tried(
+        binary, bundle, photograph, server, tmp_path):
+    with Server(binary, bundle, "--cpu-engine", "packed", log=tmp_path / "log") as packed:
+        packed.wait_until_ready()
+        facts = packed.request("GET", "/api/artifacts").json()["server"]
+        packed.wait_for_log("golden cases reproduced: all")
+        answer = packed.classify(photograph).json()["predictions"]
+    tried = {each["name"]: each for each in facts["candidates"]}
+    assert {"mapped fp32", "packed fp32"} <= set(tried)
+    assert sum(each["chosen"] for each in tried.values()) == 1
+    name = f"{facts['engine']} {facts['dtype']}"
+    assert tried[name]["chosen"]
+    assert name.split()[1] + " " + name.split()[0] + " (tried" in (tmp_path / "log").read_text()
+    plain = server.classify(photograph).json()["predictions"]
+    assert answer[0]["index"] == plain[0]["index"]
+    tolerance = 1e-4 if facts["dtype"] == "fp32" else 0.03
+    assert abs(answer[0]["probability"] - plain[0]["probability"]) <= tolerance
+
+
+@pytest.mark.parametrize("engine", ["mapped", "packed"])
+def test_a_deterministic_prediction_does_not_depend_on_its_neighbours(
+        binary, bundle, photograph, tmp_path, engine):
+    other = (bundle / "golden" / "dog1.jpg").read_bytes()
+    with Server(binary, bundle, "--deterministic", "--max-batch", "4", "--batch-delay", "100000",
+                "--cpu-engine", engine, log=tmp_path / "log") as server:
+        server.wait_until_ready()
+        alone = server.classify(photograph).json()["logits"]["sha256"]
+        for _ in range(3):  # in company, at different places of the batch
+            with concurrent.futures.ThreadPoolExecutor(4) as pool:
+                answers = list(pool.map(lambda image: server.classify(image).json(),
+                                        [other, photograph, other, photograph]))
+            assert [answers[i]["logits"]["sha256"] for i in (1, 3)] == [alone, alone]
+            assert answers[0]["logits"]["sha256"] == answers[2]["logits"]["sha256"] != alone
+
+
+def test_reloads_under_load_lose_nothing(binary, bundle, photograph, tmp_path):
+    with Server(binary, bundle, "--deadline-ms", "0", log=tmp_path / "log") as server:
+        server.wait_until_ready()
+        ended = threading.Event()
+        statuses = []
+
+        def client():
+            while not ended.is_set():
+                statuses.append(server.classify(photograph).status)
+
+        clients = [threading.Thread(target=client) for _ in range(3)]
+        for each in clients:
+            each.start()
+        for number in range(1, RELOADS + 1):
+            server.process.send_signal(signal.SIGHUP)
+            server.wait_for_log(rf"(?:reloaded in [\d.]+ s; contract [0-9a-f]+, as before[\s\S]*){{{number}}}", 120)
+        ended.set()
+        for each in clients:
+            each.join()
+        assert server.stop() == 0
+    assert set(statuses) == {200} and len(statuses) > RELOADS
+
+
+def test_a_bundle_that_is_no_good_is_not_reloaded(binary, bundle, photograph, tmp_path):
+    copy = tmp_path / "bundle"
+    shutil.copytree(bundle, copy)
+    with Server(binary, copy, log=tmp_path / "log") as server:
+        server.wait_until_ready()
+        moved = copy.rename(tmp_path / "old")
+        shutil.copytree(moved, copy)
+        (copy / "labels.txt").write_text("another\n")
+        server.process.send_signal(signal.SIGHUP)
+        line = server.wait_for_log(r"not reloaded, nothing has changed: .*\n").group()
+        assert "labels.txt" in line
+        assert server.classify(photograph).status == 200
+        assert server.request("GET", "/v2/health/ready").status == 200
