@@ -66,9 +66,9 @@ export const sources: readonly Source[] = [
     language: 'cpp',
     folder: 'core/src',
     suffix: 'preprocess.cpp',
-    start: 'Result<PreprocessResult> preprocess_all(',
+    start: 'Status preprocess_all(',
     end: '}',
-    marks: [{ step: 'input', from: 'preprocess_rows(', to: 'normalize(' }],
+    marks: [{ step: 'input', from: 'preprocess_rows(', to: 'normalize_into(' }],
   },
   {
     id: 'infer',
