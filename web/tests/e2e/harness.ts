@@ -83,8 +83,21 @@ export const terminal = (page: Page) => page.locator('[role=log]').innerText()
 export const tensorOf = async (page: Page, side: 'page' | 'server') => (await page.locator(`[data-tensor=${side}]`).innerText()).replaceAll(/\s/g, '')
 
 export async function press(page: Page) {
+  // A picture that is refused by its header ends the run between two looks: the change itself is awaited.
+  const began = page.evaluate(
+    () =>
+      new Promise<void>((resolve) => {
+        const changes = new MutationObserver((records) => {
+          const changed = records.some(({ type, target }) => type === 'attributes' && (target as Element).matches('.notice'))
+          if (!changed && document.querySelector('.notice')?.getAttribute('data-notice') !== 'running') return
+          changes.disconnect()
+          resolve()
+        })
+        changes.observe(document.body, { subtree: true, childList: true, attributes: true, attributeFilter: ['data-notice'] })
+      }),
+  )
   await page.locator('#run button').click()
-  await page.waitForFunction(() => document.querySelector('.notice')?.getAttribute('data-notice') === 'running')
+  await began
 }
 
 /** Presses and waits for the end; returns the notice's code: done, or what went wrong. */
