@@ -4,6 +4,8 @@ export const experimentIds = ['skewed-preprocessing', 'stateful-notebook', 'pyth
 export type ExperimentId = (typeof experimentIds)[number]
 
 export interface ExperimentSlots {
+  /** Whether this page can be opened again without a network. */
+  reach: Record<'kept' | 'insecure' | 'unsupported' | 'refused', string>
   heading: string
   see: string
   loading: string

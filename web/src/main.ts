@@ -3,7 +3,7 @@ import { hydrate, mount } from 'svelte'
 import { loadContent } from '../content'
 import { islands } from './islands'
 import { enliven } from './lib/lesson/code-panel.svelte'
-import { Lesson } from './lib/lesson/lesson.svelte'
+import { Lesson, whenIdle } from './lib/lesson/lesson.svelte'
 import { prerenderedProse } from './lib/lesson/prose'
 
 const page = document.documentElement
@@ -42,3 +42,4 @@ document.querySelectorAll('.bench, .quizzes, .chal > .read').forEach((column) =>
 
 addEventListener('popstate', () => void lesson.speakAddress())
 addEventListener('beforeprint', () => document.querySelectorAll('details').forEach((part) => (part.open = true)))
+whenIdle(() => void import('./lib/reach/reach.svelte').then(({ reach }) => reach(lesson)))

@@ -1,6 +1,13 @@
 import type { ExperimentSlots } from '../experiments-schema'
 
 export const experiments: ExperimentSlots = {
+  reach: {
+    kept: 'This page is kept for visits without a network; the model too, once it has run.',
+    insecure:
+      'This address is plain http: the browser gives it no service worker, no storage for the model, no threads and no clipboard. The page runs while its server does, and downloads the model on every visit. Over https or on localhost it keeps both.',
+    unsupported: 'This browser has no service workers: the page needs its server on every visit.',
+    refused: 'This page could not be kept for visits without a network: storage is blocked or full.',
+  },
   heading: 'Experiments',
   see: 'See it happen',
   loading: 'Opening the experiment…',

@@ -1,6 +1,13 @@
 import type { ExperimentSlots } from '../experiments-schema'
 
 export const experiments: ExperimentSlots = {
+  reach: {
+    kept: 'Halaman ini tersimpan untuk kunjungan tanpa jaringan; modelnya juga, setelah sekali dijalankan.',
+    insecure:
+      'Alamat ini memakai http biasa: peramban tidak memberinya service worker, penyimpanan untuk model, utas, maupun papan klip. Halaman berjalan selama servernya hidup, dan mengunduh model pada tiap kunjungan. Lewat https atau di localhost keduanya tersimpan.',
+    unsupported: 'Peramban ini tidak punya service worker: halaman memerlukan servernya pada tiap kunjungan.',
+    refused: 'Halaman ini tidak dapat disimpan untuk kunjungan tanpa jaringan: penyimpanan diblokir atau penuh.',
+  },
   heading: 'Percobaan',
   see: 'Lihat terjadi',
   loading: 'Membuka percobaan…',

@@ -137,7 +137,8 @@ describe('a server of another origin', () => {
     onTestFinished(native.stop) // whether the test passes or not
     const sent: string[] = []
     if (allowed) {
-      await page.route(/\/en\/\?server/, async (route) => {
+      // Of the context: the page itself comes by way of its service worker.
+      await page.context().route(/\/en\/\?server/, async (route) => {
         const response = await route.fetch()
         await route.fulfill({ response, headers: { ...response.headers(), 'content-security-policy': csp(origin) } })
       })

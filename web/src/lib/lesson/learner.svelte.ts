@@ -1,6 +1,7 @@
 // The learner's progress as the page's state: kept in this browser where it may be, followed in a second tab.
 import { noProgress, parseProgress, type Plan, type Progress } from './progress'
-import type { OptionId, QuizId } from './quizzes'
+import { publish } from '../reach/activity'
+import { quizzes, type OptionId, type QuizId } from './quizzes'
 
 const key = 'beralih.progress'
 
@@ -24,6 +25,8 @@ export class Learner {
   answer(id: QuizId, choice: OptionId) {
     const tries = this.progress.answers[id]?.tries ?? 0
     this.keep({ ...this.progress, answers: { ...this.progress.answers, [id]: { choice, tries: tries + 1 } } })
+    publish({ kind: 'answered', question: id, choice, right: quizzes.some((quiz) => quiz.id === id && quiz.right === choice) })
+    if (quizzes.every((quiz) => this.progress.answers[quiz.id]?.choice === quiz.right)) publish({ kind: 'completed' })
   }
 
   forget(id: QuizId) {

@@ -2,6 +2,7 @@
 import { languages, loadContent, pathOf } from '../../../content'
 import type { Content, LanguageName } from '../../../content/schema'
 import { serverAddress } from '../api/address'
+import { publish } from '../reach/activity'
 import type { Input } from './flow'
 import { formatFor } from './format'
 import { Learner } from './learner.svelte'
@@ -76,6 +77,8 @@ export class Lesson {
     } finally {
       clearInterval(ticking)
       this.now = this.run.elapsed
+      const { failure, serverFailure, phase, elapsed } = this.run
+      publish({ kind: 'ran', outcome: failure?.code ?? serverFailure?.code ?? phase, ms: elapsed })
     }
   }
 

@@ -5,7 +5,7 @@ export type Activity =
   | { kind: 'opened' }
   | { kind: 'ran'; outcome: string; ms: number }
   | { kind: 'experimented'; experiment: ExperimentId | 'challenge' }
-  | { kind: 'answered'; question: string; choice: number; right: boolean }
+  | { kind: 'answered'; question: string; choice: string; right: boolean }
   | { kind: 'completed' }
 
 type Listener = (activity: Activity) => void
