@@ -26,7 +26,8 @@ test('after one visit with a run, the page opens, changes its language and predi
       const requests = await Promise.all(names.map(async (name) => (await caches.open(name)).keys()))
       return { names, paths: requests.flat().map(({ url }) => new URL(url).pathname) }
     })
-  await expect.poll(async () => (await listed()).paths.filter((path) => path.endsWith('.wasm')).length, { timeout: 20_000 }).toBeGreaterThan(1)
+  await expect.poll(async () => (await listed()).paths.filter((path) => path.endsWith('.wasm')).length, { timeout: 20_000 }).toBe(3) // two builds of the core, and the runtime
+  await expect.poll(async () => (await listed()).paths.some((path) => path.includes('pipeline.worker'))).toBe(true)
   const { names, paths } = await listed()
   expect(names).toHaveLength(1)
   expect(paths.filter((path) => /^\/(api|v2|bundle)|onnx/.test(path))).toEqual([])
