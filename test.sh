@@ -3,9 +3,9 @@
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 
-default_suites=(format core server fuzz_replay wasm_core wasm_core_scalar wasm python web e2e asan)
+default_suites=(format core server fuzz_replay wasm_core wasm_core_scalar wasm python web e2e asan_core)
 # What takes longer than the default run allows.
-full_suites=("${default_suites[@]}" tsan fuzz model_1gb importers)
+full_suites=("${default_suites[@]}" asan tsan fuzz model_1gb importers)
 asked_suites=(bench) # neither in the default nor in "full": its figures need a machine that does nothing else
 suite_limit_s=900
 
@@ -105,6 +105,10 @@ suite_bench() {
   cmake --build --preset release --target engine_bench
   limited /usr/bin/python3 tests/bench/service_bench.py "$BERALIH_BIN" "$BERALIH_BUNDLE"
 }
+# The core, which reads what strangers send, in every run; the rest of asan in full.
+suite_asan_core() {
+  UBSAN_OPTIONS=print_stacktrace=1 limited build/asan/tests/beralih_core_tests -r junit -o "$reports/asan_core.xml"
+}
 suite_asan() { UBSAN_OPTIONS=print_stacktrace=1 sanitized asan; }
 suite_tsan() { sanitized tsan; }
 suite_fuzz() { /usr/bin/python3 tests/fuzz/run_all.py "$reports/fuzz.xml" "${BERALIH_FUZZ_SECONDS:-300}"; }
@@ -114,6 +118,10 @@ run_suite() {
   : >"$log"
   # The presets that ./run.sh does not build carry their suite's name.
   if [[ $1 == *san || $1 == fuzz ]] && ! build_preset "$1"; then
+    log=$build_log
+    return 1
+  fi
+  if [[ $1 == asan_core ]] && ! build_preset asan beralih_core_tests; then
     log=$build_log
     return 1
   fi
