@@ -15,7 +15,7 @@ namespace {
 thread_local int64_t allocations = 0;
 thread_local int64_t allocated_bytes = 0;
 
-void* counted(size_t size) {
+[[maybe_unused]] void* counted(size_t size) {
   ++allocations;
   allocated_bytes += static_cast<int64_t>(size);
   if (void* memory = std::malloc(size > 0 ? size : 1)) return memory;
@@ -24,13 +24,17 @@ void* counted(size_t size) {
 
 }  // namespace
 
-// For the whole test program; libjpeg and zlib, which are C, are not counted.
+// For the whole test program; libjpeg and zlib, which are C, are not counted. The sanitizers have
+// operators of their own, which pair each new with its delete: nothing is counted there.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define BERALIH_COUNTS_ALLOCATIONS 1
 void* operator new(size_t size) { return counted(size); }
 void* operator new[](size_t size) { return counted(size); }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete[](void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 void operator delete[](void* memory, size_t) noexcept { std::free(memory); }
+#endif
 
 namespace {
 
@@ -72,7 +76,9 @@ TEST_CASE("a workspace's second picture of a size allocates next to nothing") {
     PreprocessResult result;
     allocated_bytes = 0;
     REQUIRE(preprocess_into(result, workspace, each.bytes, spec));
+#ifdef BERALIH_COUNTS_ALLOCATIONS
     CHECK(allocated_bytes > 3 * 224 * 224 * 4);  // the tensor at least: the counting works
+#endif
     const Tensor first = result.tensor;
     for (int again = 0; again < 3; ++again) {
       allocations = allocated_bytes = 0;
