@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 
@@ -15,6 +16,7 @@
 #include "engine/classifier.h"
 #include "engine/engine_module.h"
 #include "engine/model_host.h"
+#include "http/access_control.h"
 #include "http/server.h"
 #include "http/static_site.h"
 #include "telemetry/access_log.h"
@@ -60,11 +62,11 @@ Status check_expected_contract(const ServeFlags& flags, const Bundle& bundle) {
                    "; serve the bundle of that contract, or change the expectation"};
 }
 
-void reload(ModelHost& host) {
-  const auto report = host.reload();
+Result<ReloadReport> reload(ModelHost& host) {
+  auto report = host.reload();
   if (!report) {
     write_log_line("not reloaded, nothing has changed: " + report.error().message + "\n");
-    return;
+    return report;
   }
   char seconds[32];
   std::snprintf(seconds, sizeof seconds, "%.2f", report->total_ms / 1000);
@@ -73,6 +75,32 @@ void reload(ModelHost& host) {
                       ? ", as before"
                       : ", before it " + report->contract_before) +
                  "\n");
+  return report;
+}
+
+/// nullptr: without keys.
+std::shared_ptr<AccessControl> open_access(const ServeFlags& flags) {
+  if (flags.api_keys.empty()) return nullptr;
+  std::set<Access> open_to_all;
+  for (const std::string& name : flags.open_to_all) {
+    if (name == "health") open_to_all.insert(Access::kHealth);
+    if (name == "page") open_to_all.insert(Access::kPage);
+    if (name == "metrics") open_to_all.insert(Access::kMetrics);
+  }
+  auto access = AccessControl::with_keys(flags.api_keys, std::move(open_to_all));
+  if (!access) fail_command(access.error());
+  return *std::move(access);
+}
+
+/// What SIGHUP does, each part whether or not the others succeed.
+void reread_everything(ModelHost& host, AccessControl* access) {
+  if (access != nullptr) {
+    const Status read = access->reread();
+    write_log_line(
+        read ? "API keys read anew\n"
+             : "API keys not read anew, those before still hold: " + read.error().message + "\n");
+  }
+  (void)reload(host);
 }
 
 ModelHostOptions host_options(const ServeFlags& flags) {
@@ -102,12 +130,6 @@ std::shared_ptr<const StaticSite> index_page(const std::string& directory) {
 void serve(const ServeFlags& flags) {
   StopEvents stop_events;
   ServingState state;
-  HttpOptions http = flags.http;
-  http.site = index_page(flags.web_directory);
-  HttpServer server(std::move(http), state);
-  if (auto started = server.start(); !started) fail_command(started.error());
-  write_log_line("listening on " + server.url() + "\n");
-
   std::optional<Error> load_error;
   double ready_after_ms = 0;  // of the first classifier; a reload does not change it
   ModelHost host(host_options(flags),
@@ -124,6 +146,15 @@ void serve(const ServeFlags& flags) {
                      .withdraw = [&](const std::string& reason) { state.withdraw(reason); },
                      .log = [](const std::string& line) { write_log_line(line); },
                  });
+  const std::shared_ptr<AccessControl> access = open_access(flags);
+  HttpOptions http = flags.http;
+  http.site = index_page(flags.web_directory);
+  http.access = access;
+  http.reload = [&host] { return reload(host); };
+  HttpServer server(std::move(http), state);
+  if (auto started = server.start(); !started) fail_command(started.error());
+  write_log_line("listening on " + server.url() + "\n");
+
   std::jthread loader([&] {
     // Linking libtorch takes as long as hashing the bundle: both at once. An error shows up in
     // make_engine.
@@ -136,7 +167,8 @@ void serve(const ServeFlags& flags) {
 
   // Reloading takes a while, during which the other signals must be seen.
   std::jthread reloader;
-  while (stop_events.wait_for_reload()) reloader = std::jthread([&] { reload(host); });
+  while (stop_events.wait_for_reload())
+    reloader = std::jthread([&] { reread_everything(host, access.get()); });
   loader.join();
   state.begin_drain("the server is shutting down");
   // Load balancers learn by asking: until they have, what they send is still answered.

@@ -181,6 +181,23 @@ void add_serve_flags(CLI::App& command, ServeFlags& flags) {
               "other server that the page may call; repeatable");
   add_origins(command, "--allow-embed", flags.http.origins.frames, "BERALIH_ALLOW_EMBED",
               "origin whose pages may show the page in a frame; repeatable");
+  command
+      .add_option(
+          "--api-keys", flags.api_keys,
+          "file of NAME:ROLE:SHA256 lines, which `beralih key new` prints: only who sends one "
+          "of these keys is answered; read anew on SIGHUP")
+      ->envname("BERALIH_API_KEYS")
+      ->option_text("FILE");
+  command
+      .add_option(
+          "--public", flags.open_to_all,
+          "what needs no key where there are any: health, page (with the bundle's files that "
+          "it loads), metrics, or none; default health,page")
+      ->envname("BERALIH_PUBLIC")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->check(CLI::IsMember({"health", "page", "metrics", "none"}))
+      ->option_text("LIST");
   const std::map<std::string, LogFormat> formats{
       {"text", LogFormat::kText     },
       {"json", LogFormat::kJsonLines}

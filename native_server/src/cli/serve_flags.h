@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "cli/commands.h"
 #include "engine/classifier.h"
@@ -18,6 +19,9 @@ struct ServeFlags {
   HttpOptions http;
   std::string expected_contract;  ///< empty: whichever the bundle has
   std::string web_directory;      ///< empty: the page that is compiled in
+  std::string api_keys;           ///< empty: without
+  std::vector<std::string> open_to_all{"health",
+                                       "page"};  ///< what needs no key, where there are any
   ClassifierOptions classifier;
   EngineOptions engine;
   std::string cpu_engine = "mapped";

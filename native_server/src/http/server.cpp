@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "http/access_control.h"
 #include "http/listener.h"
 #include "http/polled_server.h"
 #include "http/request_log.h"
@@ -50,9 +51,11 @@ HttpServer::HttpServer(HttpOptions options, const ServingState& state)
 
   impl_->hooks = {chosen.log_requests, chosen.log_format, chosen.origins, &impl_->metrics};
   add_request_hooks(server, impl_->hooks);
-  add_routes(server, state,
-             {chosen.max_body_bytes, chosen.site ? chosen.site : StaticSite::embedded(),
-              chosen.origins, &impl_->metrics, [&server] { return server.counts(); }});
+  add_routes(
+      server, state,
+      {chosen.max_body_bytes, chosen.site ? chosen.site : StaticSite::embedded(), chosen.origins,
+       &impl_->metrics, [&server] { return server.counts(); },
+       chosen.access ? chosen.access : std::make_shared<const AccessControl>(), chosen.reload});
   // It also runs on our own 4xx and 5xx answers: those have their body already.
   server.set_error_handler([](const httplib::Request& request, httplib::Response& response) {
     if (response.body.empty() && !response.content_provider_) {
