@@ -96,7 +96,7 @@ export const failures: Pick<Content, 'pageFailures' | 'serverFailures'> = {
     },
     key_needed: {
       title: 'The server answers only who has a key.',
-      text: (f) => `${f.origin} asked for an API key (status ${f.status}), which this page does not have and does not ask you for. What was computed in the page holds all the same; its operator can serve it without --api-keys.`,
+      text: (f) => `${f.origin} asked for an API key (status ${f.status}), which this page does not have. What the page computed itself holds all the same; compare with a server that runs without --api-keys.`,
     },
     not_ready: { title: 'The server is not ready yet (503).', text: (f) => `It is still loading its model. Try again in ${f.seconds} s.` },
     overloaded: { title: 'The server is full (429).', text: (f) => `It refused this request so that others stay fast. Try again in ${f.seconds} s.` },
