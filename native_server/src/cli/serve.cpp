@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
@@ -13,12 +14,15 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/lab_flags.h"
 #include "cli/loading_flags.h"
 #include "cli/report.h"
 #include "cli/stop_events.h"
 #include "engine/classifier.h"
 #include "engine/engine_module.h"
 #include "engine/model_host.h"
+#include "engine/null_engine.h"
+#include "engine/on_demand_model.h"
 #include "http/server.h"
 #include "http/static_site.h"
 #include "telemetry/access_log.h"
@@ -35,6 +39,7 @@ struct ServeFlags {
   std::string web_directory;      ///< empty: the page that is compiled in
   ClassifierOptions classifier;
   EngineOptions engine;
+  std::string engine_name = "torch";
   std::string cpu_engine = "mapped";
   int64_t batch_delay_us = 0;
   int64_t deadline_ms = 10'000;
@@ -43,6 +48,7 @@ struct ServeFlags {
   /// One image at a time gives the same bits every time, and on a CPU costs little throughput.
   size_t max_batch = 1;
   bool quiet = false;
+  LabFlags lab;
 };
 
 std::string ready_line(const Classifier& classifier, double total_ms) {
@@ -106,6 +112,7 @@ ModelHostOptions host_options(const ServeFlags& flags) {
   options.canary_interval = std::chrono::milliseconds(static_cast<int64_t>(flags.canary_s * 1000));
   options.make_engine = [&flags](const Bundle& bundle) -> Result<std::unique_ptr<InferenceEngine>> {
     if (auto expected = check_expected_contract(flags, bundle); !expected) return expected.error();
+    if (flags.engine_name == kNullDevice) return make_null_engine(bundle);
     return make_engine(bundle, flags.engine);
   };
   return options;
@@ -120,10 +127,42 @@ std::shared_ptr<const StaticSite> index_page(const std::string& directory) {
   return *std::move(site);
 }
 
+/// What a child of the lab is started with: the same bundle, computed in the same way.
+std::vector<std::string> child_arguments(const ServeFlags& flags) {
+  std::vector<std::string> words{
+      "serve",        "--quiet",    "--bundle", std::filesystem::absolute(flags.bundle).string(),
+      "--engine",     flags.engine_name, "--cpu-engine", flags.cpu_engine,
+      "--max-pixels", std::to_string(flags.classifier.max_pixels)};
+  if (flags.engine.packed) words.insert(words.end(), {"--dtype", flags.engine.dtype});
+  const std::string cache = flags.classifier.open.cache_directory.string();
+  if (!cache.empty()) words.insert(words.end(), {"--cache-dir", cache});
+  return words;
+}
+
+/// Ready without a model: --load first-request and per-request.
+void load_on_demand(ServingState& state, const ModelHostOptions& host, const ServeFlags& flags) {
+  if (flags.engine_name != kNullDevice) (void)load_engine_module();  // what a script imports
+  const auto model = std::make_shared<OnDemandModel>(host.bundle, host.make_engine, host.classifier,
+                                                     flags.lab.policy);
+  state.on_demand([model]() -> std::shared_ptr<Classifier> {
+    auto loaded = model->get();
+    if (loaded) return *std::move(loaded);
+    write_log_line("not loaded: " + loaded.error().message + "\n");
+    return nullptr;
+  });
+  char line[96];
+  std::snprintf(line, sizeof line, "ready in %.2f s, without a model: a request will load it\n",
+                program_age_ms() / 1000);
+  write_log_line(line);
+}
+
 void serve(const ServeFlags& flags) {
   StopEvents stop_events;
   ServingState state;
   HttpOptions http = flags.http;
+  auto lab = make_lab(flags.lab, http.host, child_arguments(flags), flags.engine.threads);
+  if (!lab) fail_command(lab.error());
+  http.lab = *lab;
   http.site = index_page(flags.web_directory);
   HttpServer server(std::move(http), state);
   if (auto started = server.start(); !started) fail_command(started.error());
@@ -146,9 +185,13 @@ void serve(const ServeFlags& flags) {
                      .log = [](const std::string& line) { write_log_line(line); },
                  });
   std::jthread loader([&] {
+    if (flags.lab.policy != LoadPolicy::kAtStart)
+      return load_on_demand(state, host_options(flags), flags);
     // Linking libtorch takes as long as hashing the bundle: both at once. An error shows up in
     // make_engine.
-    const std::jthread linking([] { (void)load_engine_module(); });
+    const std::jthread linking([&flags] {
+      if (flags.engine_name != kNullDevice) (void)load_engine_module();
+    });
     if (auto started = host.start(); !started) {
       load_error = started.error();
       stop_events.raise();
@@ -160,6 +203,7 @@ void serve(const ServeFlags& flags) {
   while (stop_events.wait_for_reload()) reloader = std::jthread([&] { reload(host); });
   loader.join();
   state.begin_drain("the server is shutting down");
+  if (*lab) (*lab)->shutdown();
   // Load balancers learn by asking: until they have, what they send is still answered.
   std::this_thread::sleep_for(std::chrono::milliseconds(flags.drain_delay_ms));
   host.stop();
@@ -167,7 +211,7 @@ void serve(const ServeFlags& flags) {
   server.stop();
   if (reloader.joinable()) reloader.join();
   if (load_error) fail_command(*load_error);
-  host.current()->shutdown();
+  if (host.current() != nullptr) host.current()->shutdown();
   write_log_line("stopped: everything accepted was answered\n");
 }
 
@@ -225,6 +269,7 @@ void add_serve_command(CLI::App& app) {
       ->envname("BERALIH_BUNDLE")
       ->capture_default_str();
   add_loading_flags(*command, flags->classifier.open);
+  add_lab_flags(*command, flags->lab);
   command
       ->add_option("--expect-contract", flags->expected_contract,
                    "SHA-256 that contract.json must have; any other bundle is refused")
@@ -266,6 +311,13 @@ void add_serve_command(CLI::App& app) {
           "refused at once with 429; the header X-Request-Deadline-Ms sets its own; 0: none")
       ->envname("BERALIH_DEADLINE_MS")
       ->check(CLI::Range(0, 86'400'000))
+      ->capture_default_str();
+  command
+      ->add_option("--engine", flags->engine_name,
+                   "torch: the bundle's network; null: none, every answer is zeros, for measuring "
+                   "the server around it")
+      ->envname("BERALIH_ENGINE")
+      ->check(CLI::IsMember({"torch", kNullDevice}))
       ->capture_default_str();
   command
       ->add_option("--cpu-engine", flags->cpu_engine,

@@ -10,6 +10,7 @@
 #include "http/polled_server.h"
 #include "http/request_log.h"
 #include "http/routes.h"
+#include "lab/lab.h"
 
 namespace beralih {
 namespace {
@@ -52,7 +53,7 @@ HttpServer::HttpServer(HttpOptions options, const ServingState& state)
   add_request_hooks(server, impl_->hooks);
   add_routes(server, state,
              {chosen.max_body_bytes, chosen.site ? chosen.site : StaticSite::embedded(),
-              chosen.origins, &impl_->metrics, [&server] { return server.counts(); }});
+              chosen.origins, chosen.lab, &impl_->metrics, [&server] { return server.counts(); }});
   // It also runs on our own 4xx and 5xx answers: those have their body already.
   server.set_error_handler([](const httplib::Request& request, httplib::Response& response) {
     if (response.body.empty() && !response.content_provider_) {
@@ -77,6 +78,7 @@ Status HttpServer::start() {
   const bool ipv6 = options.host.find(':') != std::string::npos;
   url_ = "http://" + (ipv6 ? "[" + options.host + "]" : options.host) + ":" +
          std::to_string(listener->port);
+  if (options.lab) options.lab->set_own_address(options.host, listener->port);
 
   PollOptions polling;
   polling.workers = options.connection_threads;

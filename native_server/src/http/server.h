@@ -14,6 +14,8 @@
 
 namespace beralih {
 
+class Lab;
+
 struct HttpOptions {
   std::string host = "127.0.0.1";
   int port = 8080;  ///< 0: any free one
@@ -25,6 +27,7 @@ struct HttpOptions {
   std::chrono::seconds drain_timeout{30};    ///< at the end, for what has been accepted
   std::shared_ptr<const StaticSite> site;    ///< nullptr: the page that is compiled in
   OriginLists origins;
+  std::shared_ptr<Lab> lab;                  ///< nullptr: lab mode is off
   bool log_requests = true;
   LogFormat log_format = LogFormat::kText;
 };
