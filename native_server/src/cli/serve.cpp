@@ -129,10 +129,11 @@ std::shared_ptr<const StaticSite> index_page(const std::string& directory) {
 
 /// What a child of the lab is started with: the same bundle, computed in the same way.
 std::vector<std::string> child_arguments(const ServeFlags& flags) {
-  std::vector<std::string> words{
-      "serve",        "--quiet",    "--bundle", std::filesystem::absolute(flags.bundle).string(),
-      "--engine",     flags.engine_name, "--cpu-engine", flags.cpu_engine,
-      "--max-pixels", std::to_string(flags.classifier.max_pixels)};
+  std::vector<std::string> words{"serve",        "--quiet",
+                                 "--bundle",     std::filesystem::absolute(flags.bundle).string(),
+                                 "--engine",     flags.engine_name,
+                                 "--cpu-engine", flags.cpu_engine,
+                                 "--max-pixels", std::to_string(flags.classifier.max_pixels)};
   if (flags.engine.packed) words.insert(words.end(), {"--dtype", flags.engine.dtype});
   const std::string cache = flags.classifier.open.cache_directory.string();
   if (!cache.empty()) words.insert(words.end(), {"--cache-dir", cache});

@@ -93,9 +93,8 @@ void send_arrivals(Shared& shared) {
       record.send_lag.record((sent - due).count());
     }
     const LoadBody& body = shared.bodies[arrival.image];
-    const auto answer =
-        client.Post(target.path, headers_of(body, shared.settings.deadline_ms), body.bytes,
-                    body.content_type);
+    const auto answer = client.Post(target.path, headers_of(body, shared.settings.deadline_ms),
+                                    body.bytes, body.content_type);
     const Clock::time_point end = Clock::now();
     record.seconds = std::chrono::duration<double>(end - shared.start).count();
     if (answer && answer->status == kOk) {

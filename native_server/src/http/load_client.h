@@ -51,7 +51,8 @@ struct LoadSample {
   bool connected = true;  ///< false: nobody accepted the connection, so nothing was sent
 };
 
-/// From the call of run_load() to the start of its schedule: the first arrivals find all threads up.
+/// From the call of run_load() to the start of its schedule: the first arrivals find all threads
+/// up.
 inline constexpr std::chrono::milliseconds kLoadStart{100};
 
 struct LoadHooks {
@@ -61,8 +62,8 @@ struct LoadHooks {
   std::stop_token stop;  ///< ends the load; what is not sent yet is not counted
 };
 
-/// Blocks until everything is answered, or until `give_up_s` after the last arrival. The connections
-/// are spread over the targets.
+/// Blocks until everything is answered, or until `give_up_s` after the last arrival. The
+/// connections are spread over the targets.
 LoadTestRecord run_load(const std::vector<LoadTarget>& targets, const std::vector<LoadBody>& bodies,
                         const std::vector<Arrival>& arrivals, const LoadSettings& settings,
                         const LoadHooks& hooks);

@@ -27,7 +27,7 @@ constexpr Route kRoutes[] = {
     {"GET",  "/api/lab",                                    handle_lab},
     {"POST", "/api/lab/runs",                               handle_lab_start},
     {"GET",  "/api/lab/runs/{run}",                         handle_lab_run},
-    {"DELETE", "/api/lab/runs/{run}",                       handle_lab_stop},
+    {"DELETE", "/api/lab/runs/{run}",                     handle_lab_stop},
     {"GET",  "/metrics",                                    handle_metrics},
     {"GET",  "/bundle/*",                                   handle_bundle},
     {"GET",  "/v2",                                         handle_server_metadata},

@@ -27,7 +27,7 @@ struct HttpOptions {
   std::chrono::seconds drain_timeout{30};    ///< at the end, for what has been accepted
   std::shared_ptr<const StaticSite> site;    ///< nullptr: the page that is compiled in
   OriginLists origins;
-  std::shared_ptr<Lab> lab;                  ///< nullptr: lab mode is off
+  std::shared_ptr<Lab> lab;  ///< nullptr: lab mode is off
   bool log_requests = true;
   LogFormat log_format = LogFormat::kText;
 };

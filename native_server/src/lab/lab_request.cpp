@@ -1,7 +1,7 @@
 #include "lab/lab_request.h"
 
-#include <array>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -10,30 +10,36 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::array<std::pair<std::string_view, LabExperiment>, 4> kExperiments{{
+template <typename Value>
+struct Named {
+  std::string_view name;
+  Value value;
+};
+
+constexpr Named<LabExperiment> kExperiments[] = {
     {"when-to-load",  LabExperiment::kWhenToLoad },
     {"failure",       LabExperiment::kFailure    },
     {"challenge",     LabExperiment::kChallenge  },
-    {"python-or-cpp", LabExperiment::kPythonOrCpp},
-}};
-constexpr std::array<std::pair<std::string_view, LoadPolicy>, 3> kPolicies{{
+    {"python-or-cpp", LabExperiment::kPythonOrCpp}
+};
+constexpr Named<LoadPolicy> kPolicies[] = {
     {"at-start",      LoadPolicy::kAtStart     },
     {"per-request",   LoadPolicy::kEveryRequest},
-    {"first-request", LoadPolicy::kFirstRequest},
-}};
-constexpr std::array<std::pair<std::string_view, LabFault>, 2> kFaults{{
+    {"first-request", LoadPolicy::kFirstRequest}
+};
+constexpr Named<LabFault> kFaults[] = {
     {"kill",  LabFault::kKill },
-    {"stall", LabFault::kStall},
-}};
-constexpr std::array<std::pair<std::string_view, bool>, 2> kTargets{{
+    {"stall", LabFault::kStall}
+};
+constexpr Named<bool> kTargets[] = {
     {"plan",   false},
-    {"server", true },
-}};
+    {"server", true }
+};
 
 Error invalid(const std::string& message) { return {ErrorCode::kInvalidArgument, message}; }
 
 template <typename Value, size_t N>
-std::string choices(const std::array<std::pair<std::string_view, Value>, N>& names) {
+std::string choices(const Named<Value> (&names)[N]) {
   std::string out;
   for (const auto& [name, value] : names) out += (out.empty() ? "" : ", ") + std::string(name);
   return out;
@@ -47,8 +53,8 @@ class Members {
   }
 
   template <typename Value, size_t N>
-  void take(const std::string& name, Value& into,
-            const std::array<std::pair<std::string_view, Value>, N>& names, bool required = false) {
+  void take(const std::string& name, Value& into, const Named<Value> (&names)[N],
+            bool required = false) {
     const Json* value = find(name);
     if (value == nullptr) {
       if (required) fail("\"" + name + "\" is missing; there are " + choices(names));
@@ -122,9 +128,7 @@ Result<LabRequest> parse_lab_request(std::string_view text) {
   members.take("experiment", request.experiment, kExperiments, true);
   members.take("seed", request.seed, 0, 4294967295.0, true);
   switch (request.experiment) {
-    case LabExperiment::kWhenToLoad:
-      members.take("requests", request.requests, 2, 20, true);
-      break;
+    case LabExperiment::kWhenToLoad: members.take("requests", request.requests, 2, 20, true); break;
     case LabExperiment::kFailure:
       request.seconds = 8;
       members.take("fault", request.fault, kFaults);

@@ -42,9 +42,8 @@ Result<std::unique_ptr<LabServer>> LabServer::start(const LabContext& context,
   const bool warm = ready && (options.batch == 1 || !at_start || wait("batches warm"));
   if (context.stop.stop_requested()) return stopped();
   if (!warm) {
-    return Error{ErrorCode::kIo,
-                 "A child server did not become ready; its last words: " +
-                     server->process_->last_line()};
+    return Error{ErrorCode::kIo, "A child server did not become ready; its last words: " +
+                                     server->process_->last_line()};
   }
   server->target_ = {"127.0.0.1", std::atoi(address->c_str()), "/api/classify"};
   server->ready_line_ = "ready in " + *ready;
