@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <set>
@@ -10,12 +11,15 @@
 #include <thread>
 
 #include "cli/commands.h"
+#include "cli/lab_flags.h"
 #include "cli/report.h"
 #include "cli/serve_flags.h"
 #include "cli/stop_events.h"
 #include "engine/classifier.h"
 #include "engine/engine_module.h"
 #include "engine/model_host.h"
+#include "engine/null_engine.h"
+#include "engine/on_demand_model.h"
 #include "http/access_control.h"
 #include "http/server.h"
 #include "http/static_site.h"
@@ -113,6 +117,7 @@ ModelHostOptions host_options(const ServeFlags& flags) {
   options.canary_interval = std::chrono::milliseconds(static_cast<int64_t>(flags.canary_s * 1000));
   options.make_engine = [&flags](const Bundle& bundle) -> Result<std::unique_ptr<InferenceEngine>> {
     if (auto expected = check_expected_contract(flags, bundle); !expected) return expected.error();
+    if (flags.engine_name == kNullDevice) return make_null_engine(bundle);
     return make_engine(bundle, flags.engine);
   };
   return options;
@@ -127,9 +132,41 @@ std::shared_ptr<const StaticSite> index_page(const std::string& directory) {
   return *std::move(site);
 }
 
+/// What a child of the lab is started with: the same bundle, computed in the same way.
+std::vector<std::string> child_arguments(const ServeFlags& flags) {
+  std::vector<std::string> words{"serve",        "--quiet",
+                                 "--bundle",     std::filesystem::absolute(flags.bundle).string(),
+                                 "--engine",     flags.engine_name,
+                                 "--cpu-engine", flags.cpu_engine,
+                                 "--max-pixels", std::to_string(flags.classifier.max_pixels)};
+  if (flags.engine.packed) words.insert(words.end(), {"--dtype", flags.engine.dtype});
+  const std::string cache = flags.classifier.open.cache_directory.string();
+  if (!cache.empty()) words.insert(words.end(), {"--cache-dir", cache});
+  return words;
+}
+
+/// Ready without a model: --load first-request and per-request.
+void load_on_demand(ServingState& state, const ModelHostOptions& host, const ServeFlags& flags) {
+  if (flags.engine_name != kNullDevice) (void)load_engine_module();  // what a script imports
+  const auto model = std::make_shared<OnDemandModel>(host.bundle, host.make_engine, host.classifier,
+                                                     flags.lab.policy);
+  state.on_demand([model]() -> std::shared_ptr<Classifier> {
+    auto loaded = model->get();
+    if (loaded) return *std::move(loaded);
+    write_log_line("not loaded: " + loaded.error().message + "\n");
+    return nullptr;
+  });
+  char line[96];
+  std::snprintf(line, sizeof line, "ready in %.2f s, without a model: a request will load it\n",
+                program_age_ms() / 1000);
+  write_log_line(line);
+}
+
 void serve(const ServeFlags& flags) {
   StopEvents stop_events;
   ServingState state;
+  auto lab = make_lab(flags.lab, flags.http.host, child_arguments(flags), flags.engine.threads);
+  if (!lab) fail_command(lab.error());
   std::optional<Error> load_error;
   double ready_after_ms = 0;  // of the first classifier; a reload does not change it
   ModelHost host(host_options(flags),
@@ -149,6 +186,7 @@ void serve(const ServeFlags& flags) {
   const std::shared_ptr<AccessControl> access = open_access(flags);
   HttpOptions http = flags.http;
   http.site = index_page(flags.web_directory);
+  http.lab = *lab;
   http.access = access;
   http.reload = [&host] { return reload(host); };
   HttpServer server(std::move(http), state);
@@ -156,9 +194,13 @@ void serve(const ServeFlags& flags) {
   write_log_line("listening on " + server.url() + "\n");
 
   std::jthread loader([&] {
+    if (flags.lab.policy != LoadPolicy::kAtStart)
+      return load_on_demand(state, host_options(flags), flags);
     // Linking libtorch takes as long as hashing the bundle: both at once. An error shows up in
     // make_engine.
-    const std::jthread linking([] { (void)load_engine_module(); });
+    const std::jthread linking([&flags] {
+      if (flags.engine_name != kNullDevice) (void)load_engine_module();
+    });
     if (auto started = host.start(); !started) {
       load_error = started.error();
       stop_events.raise();
@@ -171,6 +213,7 @@ void serve(const ServeFlags& flags) {
     reloader = std::jthread([&] { reread_everything(host, access.get()); });
   loader.join();
   state.begin_drain("the server is shutting down");
+  if (*lab) (*lab)->shutdown();
   // Load balancers learn by asking: until they have, what they send is still answered.
   std::this_thread::sleep_for(std::chrono::milliseconds(flags.drain_delay_ms));
   host.stop();
@@ -178,7 +221,7 @@ void serve(const ServeFlags& flags) {
   server.stop();
   if (reloader.joinable()) reloader.join();
   if (load_error) fail_command(*load_error);
-  host.current()->shutdown();
+  if (host.current() != nullptr) host.current()->shutdown();
   write_log_line("stopped: everything accepted was answered\n");
 }
 

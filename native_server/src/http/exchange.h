@@ -21,10 +21,13 @@
 
 namespace beralih {
 
+class Lab;
+
 struct RouteOptions {
   size_t max_body_bytes = 0;
   std::shared_ptr<const StaticSite> site;
   OriginLists origins;
+  std::shared_ptr<Lab> lab;          ///< nullptr: lab mode is off
   ServerMetrics* metrics = nullptr;  ///< never null; outlives the server
   std::function<ConnectionCounts()> connections;
   std::shared_ptr<const AccessControl> access;   ///< never null

@@ -11,6 +11,7 @@
 #include "http/polled_server.h"
 #include "http/request_log.h"
 #include "http/routes.h"
+#include "lab/lab.h"
 
 namespace beralih {
 namespace {
@@ -54,7 +55,7 @@ HttpServer::HttpServer(HttpOptions options, const ServingState& state)
   add_routes(
       server, state,
       {chosen.max_body_bytes, chosen.site ? chosen.site : StaticSite::embedded(), chosen.origins,
-       &impl_->metrics, [&server] { return server.counts(); },
+       chosen.lab, &impl_->metrics, [&server] { return server.counts(); },
        chosen.access ? chosen.access : std::make_shared<const AccessControl>(), chosen.reload});
   // It also runs on our own 4xx and 5xx answers: those have their body already.
   server.set_error_handler([](const httplib::Request& request, httplib::Response& response) {
@@ -80,6 +81,7 @@ Status HttpServer::start() {
   const bool ipv6 = options.host.find(':') != std::string::npos;
   url_ = "http://" + (ipv6 ? "[" + options.host + "]" : options.host) + ":" +
          std::to_string(listener->port);
+  if (options.lab) options.lab->set_own_address(options.host, listener->port);
 
   PollOptions polling;
   polling.workers = options.connection_threads;

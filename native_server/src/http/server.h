@@ -17,6 +17,7 @@
 namespace beralih {
 
 class AccessControl;
+class Lab;
 
 struct HttpOptions {
   std::string host = "127.0.0.1";
@@ -29,6 +30,7 @@ struct HttpOptions {
   std::chrono::seconds drain_timeout{30};    ///< at the end, for what has been accepted
   std::shared_ptr<const StaticSite> site;    ///< nullptr: the page that is compiled in
   OriginLists origins;
+  std::shared_ptr<Lab> lab;                     ///< nullptr: lab mode is off
   std::shared_ptr<const AccessControl> access;  ///< nullptr: without API keys
   /// What POST /api/admin/reload does; empty: the address does not exist.
   std::function<Result<ReloadReport>()> reload;
