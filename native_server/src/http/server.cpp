@@ -11,11 +11,8 @@
 #include "http/polled_server.h"
 #include "http/request_log.h"
 #include "http/routes.h"
-<<<<<<< HEAD
-#include "lab/lab.h"
-=======
 #include "http/tls.h"
->>>>>>> guard
+#include "lab/lab.h"
 
 namespace beralih {
 namespace {

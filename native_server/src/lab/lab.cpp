@@ -33,7 +33,9 @@ Lab::Lab(LabOptions options, RunExperiment run)
 Lab::~Lab() { shutdown(); }
 
 void Lab::set_own_address(const std::string& host, int port) {
-  own_ = {host, port, "/api/classify"};
+  own_.server.host = host;
+  own_.server.port = port;
+  own_.path = "/api/classify";
 }
 
 Result<std::string> Lab::start(const LabRequest& request, LoadBody body) {

@@ -143,7 +143,7 @@ Result<double> time_single(const LabContext& context, const LoadTarget& target) 
     if (context.stop.stop_requested()) return stopped();
     const LoadSample sample = send_one(target, context.body, std::chrono::seconds(10));
     if (sample.status != 200) {
-      return Error{ErrorCode::kIo, "A single request to port " + std::to_string(target.port) +
+      return Error{ErrorCode::kIo, "A single request to port " + std::to_string(target.server.port) +
                                        " got " + std::to_string(sample.status) +
                                        " instead of a prediction"};
     }
