@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "http/access_control.h"
 #include "http/listener.h"
 #include "http/polled_server.h"
 #include "http/request_log.h"
@@ -53,7 +54,9 @@ HttpServer::HttpServer(HttpOptions options, const ServingState& state)
   add_request_hooks(server, impl_->hooks);
   add_routes(server, state,
              {chosen.max_body_bytes, chosen.site ? chosen.site : StaticSite::embedded(),
-              chosen.origins, chosen.lab, &impl_->metrics, [&server] { return server.counts(); }});
+              chosen.origins, &impl_->metrics, [&server] { return server.counts(); },
+              chosen.access ? chosen.access : std::make_shared<const AccessControl>(),
+              chosen.reload, chosen.lab});
   // It also runs on our own 4xx and 5xx answers: those have their body already.
   server.set_error_handler([](const httplib::Request& request, httplib::Response& response) {
     if (response.body.empty() && !response.content_provider_) {
