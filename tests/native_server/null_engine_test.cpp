@@ -16,8 +16,8 @@ TEST_CASE("the null engine is ready without golden probabilities, and answers ze
   CHECK((*classifier)->engine().device == "null");
   CHECK((*classifier)->engine().variant == "null");
   const std::string image = red_png();
-  const auto answer =
-      (*classifier)->classify({reinterpret_cast<const uint8_t*>(image.data()), image.size()}, 3);
+  const auto answer = (*classifier)
+                          ->classify({reinterpret_cast<const uint8_t*>(image.data()), image.size()}, 3);
   REQUIRE(answer);
   for (const Prediction& prediction : answer->predictions)
     CHECK(prediction.probability == Approx(1.0 / 3));
@@ -40,7 +40,7 @@ TEST_CASE("the null engine wants to know how many classes there are") {
   const auto engine = make_null_engine(bundle);
   REQUIRE(engine);
   const std::vector<Tensor> two(2);
-  const auto logits = (*engine)->infer(two);
-  REQUIRE(logits);
-  CHECK(*logits == std::vector(2, std::vector<float>(5)));
+  const auto rows = (*engine)->infer(two);
+  REQUIRE(rows);
+  CHECK(*rows == std::vector(2, std::vector<float>(5)));
 }

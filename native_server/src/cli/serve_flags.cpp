@@ -190,6 +190,19 @@ void add_serve_flags(CLI::App& command, ServeFlags& flags) {
               "other server that the page may call; repeatable");
   add_origins(command, "--allow-embed", flags.http.origins.frames, "BERALIH_ALLOW_EMBED",
               "origin whose pages may show the page in a frame; repeatable");
+  CLI::Option* certificate =
+      command
+          .add_option("--tls-cert", flags.tls_certificate,
+                      "PEM file of the certificate with its chain: serve HTTPS alone; read anew on "
+                      "SIGHUP")
+          ->envname("BERALIH_TLS_CERT")
+          ->option_text("FILE");
+  CLI::Option* key =
+      command.add_option("--tls-key", flags.tls_key, "PEM file of its key, without passphrase")
+          ->envname("BERALIH_TLS_KEY")
+          ->option_text("FILE");
+  certificate->needs(key);
+  key->needs(certificate);
   command
       .add_option(
           "--api-keys", flags.api_keys,

@@ -20,7 +20,9 @@ struct ServeFlags {
   HttpOptions http;
   std::string expected_contract;  ///< empty: whichever the bundle has
   std::string web_directory;      ///< empty: the page that is compiled in
-  std::string api_keys;           ///< empty: without
+  std::string tls_certificate;    ///< empty: plain HTTP
+  std::string tls_key;
+  std::string api_keys;  ///< empty: without
   std::vector<std::string> open_to_all{"health",
                                        "page"};  ///< what needs no key, where there are any
   ClassifierOptions classifier;

@@ -1,13 +1,13 @@
 #include "http/load_client.h"
 
-#include <httplib.h>
-
 #include <atomic>
 #include <charconv>
 #include <cmath>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <thread>
+
+#include "http/client.h"
 
 namespace beralih {
 namespace {
@@ -23,8 +23,12 @@ constexpr int kOk = 200;
 constexpr int kTooManyRequests = 429;
 constexpr size_t kMostShown = 300;
 
+<<<<<<< HEAD
 void configure(httplib::Client& client, bool keep_alive,
                std::chrono::seconds answer_timeout = kAnswerTimeout) {
+=======
+void configure(httplib::ClientImpl& client, bool keep_alive) {
+>>>>>>> guard
   client.set_tcp_nodelay(true);
   client.set_keep_alive(keep_alive);
   client.set_connection_timeout(kConnectTimeout);
@@ -66,10 +70,16 @@ bool wait_until(Clock::time_point due, const std::stop_token& stop) {
 // One connection: takes the next arrival, waits for its time, sends. An arrival that finds every
 // connection in use is taken late, and its latency counts from when it was due all the same.
 void send_arrivals(Shared& shared) {
+<<<<<<< HEAD
   const LoadTarget& target = shared.targets[shared.connections++ % shared.targets.size()];
   httplib::Client client(target.host, target.port);
   configure(client, shared.settings.keep_alive,
             std::chrono::seconds(static_cast<int64_t>(std::ceil(shared.settings.give_up_s))));
+=======
+  const auto owned = make_client(shared.target.server);
+  httplib::ClientImpl& client = *owned;
+  configure(client, shared.settings.keep_alive);
+>>>>>>> guard
   LoadTestRecord record;
   for (;;) {
     const size_t index = shared.next.fetch_add(1);
@@ -124,7 +134,8 @@ void send_arrivals(Shared& shared) {
 }
 
 std::string where(const LoadTarget& target) {
-  return "http://" + target.host + ":" + std::to_string(target.port) + target.path;
+  return (target.server.tls ? "https://" : "http://") + target.server.host + ":" +
+         std::to_string(target.server.port) + target.path;
 }
 
 }  // namespace
@@ -134,12 +145,15 @@ Result<LoadTarget> parse_load_target(const std::string& url) {
                     "\"" + url.substr(0, kMostShown) +
                         "\" is no address that this command can call: give one like "
                         "http://127.0.0.1:8080/api/classify"};
-  constexpr std::string_view kScheme = "http://";
-  if (!url.starts_with(kScheme)) return wrong;
-  const size_t slash = url.find('/', kScheme.size());
-  std::string authority = url.substr(
-      kScheme.size(), slash == std::string::npos ? std::string::npos : slash - kScheme.size());
   LoadTarget target;
+  target.server.tls = url.starts_with("https://");
+  const std::string_view scheme = target.server.tls ? "https://" : "http://";
+  if (!url.starts_with(scheme)) return wrong;
+  constexpr int kHttpsPort = 443;
+  if (target.server.tls) target.server.port = kHttpsPort;
+  const size_t slash = url.find('/', scheme.size());
+  std::string authority = url.substr(
+      scheme.size(), slash == std::string::npos ? std::string::npos : slash - scheme.size());
   target.path = slash == std::string::npos ? "/api/classify" : url.substr(slash);
   if (target.path == "/") target.path = "/api/classify";
   const size_t bracket = authority.find(']');
@@ -147,16 +161,16 @@ Result<LoadTarget> parse_load_target(const std::string& url) {
   if (colon != std::string::npos) {
     const char* first = authority.data() + colon + 1;
     const char* last = authority.data() + authority.size();
-    const auto parsed = std::from_chars(first, last, target.port);
-    if (parsed.ec != std::errc() || parsed.ptr != last || target.port < 1 ||
-        target.port > kHighestPort)
+    const auto parsed = std::from_chars(first, last, target.server.port);
+    if (parsed.ec != std::errc() || parsed.ptr != last || target.server.port < 1 ||
+        target.server.port > kHighestPort)
       return wrong;
     authority.resize(colon);
   }
   if (authority.starts_with('[') && authority.ends_with(']'))
     authority = authority.substr(1, authority.size() - 2);
   if (authority.empty() || url.find_first_of(" \r\n\t") != std::string::npos) return wrong;
-  target.host = authority;
+  target.server.host = authority;
   return target;
 }
 
@@ -167,13 +181,14 @@ Result<std::pair<std::string, std::vector<int64_t>>> fetch_model_input(const Loa
         ErrorCode::kInvalidArgument,
         "Tensors can only be sent to an address that ends in /infer, not to " + target.path};
   }
-  httplib::Client client(target.host, target.port);
+  const auto owned = make_client(target.server);
+  httplib::ClientImpl& client = *owned;
   configure(client, false);
   const std::string path = target.path.substr(0, target.path.size() - kInfer.size());
   const auto answer = client.Get(path);
   if (!answer) {
     return Error{ErrorCode::kIo,
-                 where(target) + " does not answer: " + httplib::to_string(answer.error())};
+                 where(target) + " " + describe_failure(target.server, answer.error())};
   }
   const auto json = nlohmann::json::parse(answer->body, nullptr, false);
   try {
@@ -198,14 +213,15 @@ Result<std::pair<std::string, std::vector<int64_t>>> fetch_model_input(const Loa
 }
 
 Status probe_load(const LoadTarget& target, const std::vector<LoadBody>& bodies) {
-  httplib::Client client(target.host, target.port);
+  const auto owned = make_client(target.server);
+  httplib::ClientImpl& client = *owned;
   configure(client, true);
   for (const LoadBody& body : bodies) {
     const auto answer =
         client.Post(target.path, headers_of(body, 0), body.bytes, body.content_type);
     if (!answer) {
       return Error{ErrorCode::kIo,
-                   where(target) + " does not answer: " + httplib::to_string(answer.error())};
+                   where(target) + " " + describe_failure(target.server, answer.error())};
     }
     if (answer->status != kOk && answer->status != kTooManyRequests) {
       return Error{ErrorCode::kInvalidArgument, where(target) + " answers the first request with " +

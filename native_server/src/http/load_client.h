@@ -9,18 +9,18 @@
 #include <vector>
 
 #include "beralih/result.h"
+#include "http/server_address.h"
 #include "loadtest/arrivals.h"
 #include "loadtest/load_record.h"
 
 namespace beralih {
 
 struct LoadTarget {
-  std::string host;
-  int port = 80;
+  ServerAddress server;
   std::string path;
 };
 
-/// http://HOST[:PORT]/PATH. Errors: kInvalidArgument.
+/// http://HOST[:PORT]/PATH, or https. Errors: kInvalidArgument.
 Result<LoadTarget> parse_load_target(const std::string& url);
 
 struct LoadBody {
