@@ -36,8 +36,8 @@ using Clock = std::chrono::steady_clock;
 struct Client {
   int socket = -1;
   size_t sent = 0;
-  std::string answer;   ///< its head, until that is whole
-  size_t missing = 0;   ///< of the body
+  std::string answer;  ///< its head, until that is whole
+  size_t missing = 0;  ///< of the body
   bool in_body = false;
   Clock::time_point begun;
 };
@@ -167,12 +167,13 @@ int main(int argc, char** argv) {
   const double cpu_s = static_cast<double>(std::clock() - cpu) / CLOCKS_PER_SEC;
   const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
   std::sort(totals.ms.begin(), totals.ms.end());
-  std::printf("{\"requests\": %zu, \"seconds\": %.3f, \"per_second\": %.1f, \"cpu_s\": %.3f, "
-              "\"p50_ms\": %.4f, \"p99_ms\": %.4f, \"max_ms\": %.3f, \"closed\": %ld, "
-              "\"statuses\": {",
-              totals.ms.size(), seconds, static_cast<double>(totals.ms.size()) / seconds, cpu_s,
-              percentile(totals.ms, 0.5), percentile(totals.ms, 0.99), percentile(totals.ms, 1),
-              totals.closed);
+  std::printf(
+      "{\"requests\": %zu, \"seconds\": %.3f, \"per_second\": %.1f, \"cpu_s\": %.3f, "
+      "\"p50_ms\": %.4f, \"p99_ms\": %.4f, \"max_ms\": %.3f, \"closed\": %ld, "
+      "\"statuses\": {",
+      totals.ms.size(), seconds, static_cast<double>(totals.ms.size()) / seconds, cpu_s,
+      percentile(totals.ms, 0.5), percentile(totals.ms, 0.99), percentile(totals.ms, 1),
+      totals.closed);
   const char* separator = "";
   for (const auto& [status, count] : totals.statuses) {
     std::printf("%s\"%d\": %ld", separator, status, count);

@@ -3,7 +3,10 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+<<<<<<< HEAD
+=======
 #include <filesystem>
+>>>>>>> main
 #include <memory>
 #include <optional>
 #include <set>
@@ -11,15 +14,22 @@
 #include <thread>
 
 #include "cli/commands.h"
+<<<<<<< HEAD
+=======
 #include "cli/lab_flags.h"
+>>>>>>> main
 #include "cli/report.h"
 #include "cli/serve_flags.h"
+#include "cli/serve_lab.h"
 #include "cli/stop_events.h"
 #include "engine/classifier.h"
 #include "engine/engine_module.h"
 #include "engine/model_host.h"
 #include "engine/null_engine.h"
+<<<<<<< HEAD
+=======
 #include "engine/on_demand_model.h"
+>>>>>>> main
 #include "http/access_control.h"
 #include "http/server.h"
 #include "http/static_site.h"
@@ -147,41 +157,14 @@ std::shared_ptr<const StaticSite> index_page(const std::string& directory) {
   return *std::move(site);
 }
 
-/// What a child of the lab is started with: the same bundle, computed in the same way.
-std::vector<std::string> child_arguments(const ServeFlags& flags) {
-  std::vector<std::string> words{"serve",        "--quiet",
-                                 "--bundle",     std::filesystem::absolute(flags.bundle).string(),
-                                 "--engine",     flags.engine_name,
-                                 "--cpu-engine", flags.cpu_engine,
-                                 "--max-pixels", std::to_string(flags.classifier.max_pixels)};
-  if (flags.engine.packed) words.insert(words.end(), {"--dtype", flags.engine.dtype});
-  const std::string cache = flags.classifier.open.cache_directory.string();
-  if (!cache.empty()) words.insert(words.end(), {"--cache-dir", cache});
-  return words;
-}
-
-/// Ready without a model: --load first-request and per-request.
-void load_on_demand(ServingState& state, const ModelHostOptions& host, const ServeFlags& flags) {
-  if (flags.engine_name != kNullDevice) (void)load_engine_module();  // what a script imports
-  const auto model = std::make_shared<OnDemandModel>(host.bundle, host.make_engine, host.classifier,
-                                                     flags.lab.policy);
-  state.on_demand([model]() -> std::shared_ptr<Classifier> {
-    auto loaded = model->get();
-    if (loaded) return *std::move(loaded);
-    write_log_line("not loaded: " + loaded.error().message + "\n");
-    return nullptr;
-  });
-  char line[96];
-  std::snprintf(line, sizeof line, "ready in %.2f s, without a model: a request will load it\n",
-                program_age_ms() / 1000);
-  write_log_line(line);
-}
-
 void serve(const ServeFlags& flags) {
   StopEvents stop_events;
   ServingState state;
+<<<<<<< HEAD
+=======
   auto lab = make_lab(flags.lab, flags.http.host, child_arguments(flags), flags.engine.threads);
   if (!lab) fail_command(lab.error());
+>>>>>>> main
   std::optional<Error> load_error;
   double ready_after_ms = 0;  // of the first classifier; a reload does not change it
   ModelHost host(host_options(flags),
@@ -199,9 +182,16 @@ void serve(const ServeFlags& flags) {
                      .log = [](const std::string& line) { write_log_line(line); },
                  });
   const std::shared_ptr<AccessControl> access = open_access(flags);
+<<<<<<< HEAD
+  const auto lab = make_lab(flags);
+  if (!lab) fail_command(lab.error());
+  HttpOptions http = flags.http;
+  http.lab = *lab;
+=======
   const std::shared_ptr<TlsIdentity> tls = open_tls(flags);
   HttpOptions http = flags.http;
   http.tls = tls;
+>>>>>>> main
   http.site = index_page(flags.web_directory);
   http.lab = *lab;
   http.access = access;
@@ -243,6 +233,10 @@ void serve(const ServeFlags& flags) {
   server.stop();
   if (reloader.joinable()) reloader.join();
   if (load_error) fail_command(*load_error);
+<<<<<<< HEAD
+  if (const auto model = host.current()) model->shutdown();
+  write_log_line("stopped: everything accepted was answered\n");
+=======
   if (host.current() != nullptr) host.current()->shutdown();
   char seconds[32];
   std::snprintf(
@@ -250,6 +244,7 @@ void serve(const ServeFlags& flags) {
       std::chrono::duration<double>(std::chrono::steady_clock::now() - drain_start).count());
   write_log_line("stopped after " + std::string(seconds) +
                  " s: everything accepted was answered\n");
+>>>>>>> main
 }
 
 }  // namespace

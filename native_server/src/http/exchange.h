@@ -27,11 +27,11 @@ struct RouteOptions {
   size_t max_body_bytes = 0;
   std::shared_ptr<const StaticSite> site;
   OriginLists origins;
-  std::shared_ptr<Lab> lab;          ///< nullptr: lab mode is off
   ServerMetrics* metrics = nullptr;  ///< never null; outlives the server
   std::function<ConnectionCounts()> connections;
   std::shared_ptr<const AccessControl> access;   ///< never null
   std::function<Result<ReloadReport>()> reload;  ///< of the bundle; empty: there is none
+  std::shared_ptr<Lab> lab;                      ///< nullptr: lab mode is off
 };
 
 inline constexpr const char* kJson = "application/json";

@@ -55,11 +55,19 @@ HttpServer::HttpServer(HttpOptions options, const ServingState& state)
 
   impl_->hooks = {chosen.log_requests, chosen.log_format, chosen.origins, &impl_->metrics};
   add_request_hooks(server, impl_->hooks);
+<<<<<<< HEAD
+  add_routes(server, state,
+             {chosen.max_body_bytes, chosen.site ? chosen.site : StaticSite::embedded(),
+              chosen.origins, &impl_->metrics, [&server] { return server.counts(); },
+              chosen.access ? chosen.access : std::make_shared<const AccessControl>(),
+              chosen.reload, chosen.lab});
+=======
   add_routes(
       server, state,
       {chosen.max_body_bytes, chosen.site ? chosen.site : StaticSite::embedded(), chosen.origins,
        chosen.lab, &impl_->metrics, [&server] { return server.counts(); },
        chosen.access ? chosen.access : std::make_shared<const AccessControl>(), chosen.reload});
+>>>>>>> main
   // It also runs on our own 4xx and 5xx answers: those have their body already.
   server.set_error_handler([](const httplib::Request& request, httplib::Response& response) {
     if (response.body.empty() && !response.content_provider_) {
