@@ -6,7 +6,7 @@ const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest(
 const content = new Uint8Array([1, 2, 3, 4, 5])
 const file = { role: 'edge_model', path: 'edge.onnx', bytes: 5, sha256: sha256(content) }
 const stored = new Map<string, Uint8Array<ArrayBuffer>>()
-const get = () => obtain(file, 'http://a/edge.onnx', sha256, () => undefined)
+const get = () => obtain(file, 'http://a/edge.onnx', sha256, { progress: () => undefined, waiting: () => undefined })
 const served = (bytes: Uint8Array<ArrayBuffer>, status = 200) => vi.fn(async () => new Response(bytes, { status }))
 
 beforeEach(() => {

@@ -35,6 +35,7 @@ export const serverFailureCodes = [
   'not_ready',
   'overloaded',
   'refused_image',
+  'cut_answer',
   'broken',
   'nonsense',
 ] as const
