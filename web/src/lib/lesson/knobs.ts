@@ -20,6 +20,9 @@ export function knobsOf(text: string): Knob[] {
     const equals = line.indexOf('=')
     if (equals < 1) return []
     const value = line.slice(equals + 1)
+    // The core writes a side as height and width; a side that is one number is read as one.
+    const side = /^resize_(shorter|longest)_side$/.test(line.slice(0, equals)) ? /^(\d+),\1$/.exec(value)?.[1] : undefined
+    if (side !== undefined) return { name: line.slice(0, equals), value: side }
     const floats = /^[0-9a-f]{8}(,[0-9a-f]{8})*$/.test(value)
     return { name: line.slice(0, equals), value: (floats ? value.split(',').map(decimal) : value.split(',')).join(', ') }
   })
