@@ -23,12 +23,8 @@ constexpr int kOk = 200;
 constexpr int kTooManyRequests = 429;
 constexpr size_t kMostShown = 300;
 
-<<<<<<< HEAD
-void configure(httplib::Client& client, bool keep_alive,
+void configure(httplib::ClientImpl& client, bool keep_alive,
                std::chrono::seconds answer_timeout = kAnswerTimeout) {
-=======
-void configure(httplib::ClientImpl& client, bool keep_alive) {
->>>>>>> guard
   client.set_tcp_nodelay(true);
   client.set_keep_alive(keep_alive);
   client.set_connection_timeout(kConnectTimeout);
@@ -70,16 +66,11 @@ bool wait_until(Clock::time_point due, const std::stop_token& stop) {
 // One connection: takes the next arrival, waits for its time, sends. An arrival that finds every
 // connection in use is taken late, and its latency counts from when it was due all the same.
 void send_arrivals(Shared& shared) {
-<<<<<<< HEAD
   const LoadTarget& target = shared.targets[shared.connections++ % shared.targets.size()];
-  httplib::Client client(target.host, target.port);
+  const auto owned = make_client(target.server);
+  httplib::ClientImpl& client = *owned;
   configure(client, shared.settings.keep_alive,
             std::chrono::seconds(static_cast<int64_t>(std::ceil(shared.settings.give_up_s))));
-=======
-  const auto owned = make_client(shared.target.server);
-  httplib::ClientImpl& client = *owned;
-  configure(client, shared.settings.keep_alive);
->>>>>>> guard
   LoadTestRecord record;
   for (;;) {
     const size_t index = shared.next.fetch_add(1);
@@ -256,7 +247,8 @@ LoadTestRecord run_load(const std::vector<LoadTarget>& targets, const std::vecto
 }
 
 LoadSample send_one(const LoadTarget& target, const LoadBody& body, std::chrono::seconds timeout) {
-  httplib::Client client(target.host, target.port);
+  const auto owned = make_client(target.server);
+  httplib::ClientImpl& client = *owned;
   configure(client, false, timeout);
   LoadSample sample;
   sample.due = sample.sent = Clock::now();

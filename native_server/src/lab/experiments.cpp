@@ -86,7 +86,7 @@ Json failure_result(const HeldLoad& load, Clock::time_point fault) {
 Result<std::unique_ptr<LabServer>> kill_and_restart(const LabContext& context,
                                                     std::unique_ptr<LabServer> server,
                                                     LabServerOptions options, Json& event) {
-  options.port = server->target().port;
+  options.port = server->target().server.port;
   const auto killed = Clock::now();
   const pid_t pid = server->process().pid();
   server->process().send_signal(SIGKILL);

@@ -32,9 +32,7 @@ Lab::Lab(LabOptions options, RunExperiment run)
 
 Lab::~Lab() { shutdown(); }
 
-void Lab::set_own_address(const std::string& host, int port) {
-  own_ = {host, port, "/api/classify"};
-}
+void Lab::set_own_address(ServerAddress address) { own_ = {std::move(address), "/api/classify"}; }
 
 Result<std::string> Lab::start(const LabRequest& request, LoadBody body) {
   const std::lock_guard lock(mutex_);
