@@ -5,7 +5,7 @@ cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 
 default_suites=(format core server fuzz_replay wasm_core wasm_core_scalar wasm python web e2e asan_core)
 # What takes longer than the default run allows.
-full_suites=("${default_suites[@]}" asan tsan fuzz model_1gb importers)
+full_suites=("${default_suites[@]}" asan tsan fuzz model_1gb importers restarts bad_company)
 asked_suites=(bench) # neither in the default nor in "full": its figures need a machine that does nothing else
 suite_limit_s=900
 
@@ -67,6 +67,9 @@ suite_python() {
 }
 suite_model_1gb() { slow_test model_1gb; }
 suite_importers() { slow_test importers; }
+# About 15 minutes: 250 restarts and 50 reloads under load.
+suite_restarts() { suite_limit_s=1800 slow_test restarts; }
+suite_bad_company() { slow_test bad_company; }
 slow_test() {
   limited /usr/bin/python3 -m pytest "tests/slow/test_$1.py" -q -p no:cacheprovider --junitxml="$reports/$1.xml"
 }

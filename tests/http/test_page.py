@@ -204,7 +204,7 @@ def test_the_page_is_isolated(page):
     assert directives(page.request("GET", "/")) == {
         "default-src": ["'none'"], "script-src": ["'self'", "'wasm-unsafe-eval'"],
         "style-src": ["'self'", "'unsafe-inline'"], "img-src": ["'self'", "blob:", "data:"],
-        "font-src": ["'self'"], "worker-src": ["'self'", "blob:"],
+        "font-src": ["'self'", "data:"], "worker-src": ["'self'", "blob:"],
         "connect-src": ["'self'", "https://gpu.example:8443"], "manifest-src": ["'self'"],
         "base-uri": ["'none'"], "form-action": ["'none'"],
         "frame-ancestors": ["https://school.example"]}
