@@ -4,8 +4,8 @@
     tests/bench/server_bench.py build/release/native_server/beralih models/bundles/resnet34 [--part null|engine] [--quick]
 
 null: the null engine answers at once, so all that is measured is the server; the client (server_load) shares its two cores.
-engine: the packed engine behind HTTP, saturated, against the same libtorch forward in a bare loop (engine_bench); the
-server has the first core, the client the last. Rounds alternate, the rows are medians. Every limit is printed; one that
+engine: the packed engine with one thread behind HTTP, saturated, against the same libtorch forward in a bare loop
+(engine_bench); preprocessing, HTTP and the client have the other cores. Rounds alternate, the rows are medians. Every limit is printed; one that
 does not hold is marked and makes the exit status 1. Needs the targets server_load and engine_bench.
 """
 import argparse
@@ -48,14 +48,13 @@ def tensor_request(model, elements):
                          "Inference-Header-Content-Length: 0")
 
 
-def drive(options, server, request, connections, seconds, core=None):
+def drive(options, server, request, connections, seconds):
     """server_load's figures, and what the server's process used meanwhile."""
     with tempfile.NamedTemporaryFile() as file:
         file.write(request)
         file.flush()
-        pin = ["taskset", "-c", str(core)] if core is not None else []
         before = cpu_seconds(server.process.pid)
-        done = subprocess.run([*pin, str(options.load), str(server.port), file.name, str(connections), str(seconds)],
+        done = subprocess.run([str(options.load), str(server.port), file.name, str(connections), str(seconds)],
                               capture_output=True, text=True)
         if done.returncode != 0:
             raise SystemExit(done.stderr)
@@ -136,7 +135,7 @@ def measure_null(options, folder):
 
 
 def bare_loop(options, threads, batch):
-    done = subprocess.run(["taskset", "-c", "0", str(options.engine), str(options.bundle), str(options.jpeg), str(threads), str(batch),
+    done = subprocess.run([str(options.engine), str(options.bundle), str(options.jpeg), str(threads), str(batch),
                            "2" if options.quick else "3"], capture_output=True, text=True)
     if done.returncode != 0:
         raise SystemExit(done.stderr)
@@ -148,16 +147,17 @@ def measure_engine(options, folder):
     shape = contract["input"]["shape"]
     tensor = tensor_request(contract["name"], shape[1] * shape[2] * shape[3])
     jpeg = request_bytes("/api/classify", options.jpeg.read_bytes(), "Content-Type: image/jpeg")
-    batch, last = 4, max(os.sched_getaffinity(0))
+    batch = 4
     seconds, rounds = (3, 1) if options.quick else (10, 3)
     rows = {"tensor": [], "jpeg": [], "bare": [], "tensor_cpu": [], "jpeg_cpu": [], "bare_cpu": []}
     reports = []
     for _ in range(rounds):
-        with PinnedServer(options, batch, folder / "log") as server:
+        with Server(str(options.binary), options.bundle, "--quiet", "--threads", "1", "--cpu-engine", "packed", "--max-batch", str(batch),
+                    "--deterministic", "--batch-delay", "100000", "--canary-interval", "0", log=folder / "log") as server:
             server.wait_until_ready()
             for name, request in (("tensor", tensor), ("jpeg", jpeg)):
-                drive(options, server, request, 2 * batch, seconds / 3, last)
-                result = drive(options, server, request, 2 * batch, seconds, last)
+                drive(options, server, request, 2 * batch, seconds / 3)
+                result = drive(options, server, request, 2 * batch, seconds)
                 rows[name].append(result["per_second"])
                 rows[name + "_cpu"].append(result["server_cpu_s"] / result["requests"])
         report = bare_loop(options, 1, batch)
@@ -171,15 +171,6 @@ def measure_engine(options, folder):
             "tensor_cpu": middle["bare_cpu"] / middle["tensor_cpu"], "jpeg_cpu": middle["bare_cpu"] / middle["jpeg_cpu"],
             "packed_fp32": statistics.median(r["ratios"]["wall"]["packed_fp32_to_plain"] for r in reports),
             "chosen_to_plain": statistics.median(r["ratios"]["wall"]["chosen_to_plain"] for r in reports)}
-
-
-class PinnedServer(Server):
-    """On the first core, with the packed engine and batches of one shape, as engine_bench has them."""
-
-    def __init__(self, options, batch, log):
-        super().__init__(str(options.binary), options.bundle, "--quiet", "--threads", "1", "--cpu-engine", "packed", "--max-batch",
-                         str(batch), "--deterministic", "--batch-delay", "100000", "--canary-interval", "0", log=log)
-        subprocess.run(["taskset", "-a", "-p", "-c", "0", str(self.process.pid)], check=True, capture_output=True)
 
 
 def limits(results):

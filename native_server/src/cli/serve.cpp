@@ -3,10 +3,6 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
-<<<<<<< HEAD
-=======
-#include <filesystem>
->>>>>>> main
 #include <memory>
 #include <optional>
 #include <set>
@@ -14,10 +10,6 @@
 #include <thread>
 
 #include "cli/commands.h"
-<<<<<<< HEAD
-=======
-#include "cli/lab_flags.h"
->>>>>>> main
 #include "cli/report.h"
 #include "cli/serve_flags.h"
 #include "cli/serve_lab.h"
@@ -26,10 +18,6 @@
 #include "engine/engine_module.h"
 #include "engine/model_host.h"
 #include "engine/null_engine.h"
-<<<<<<< HEAD
-=======
-#include "engine/on_demand_model.h"
->>>>>>> main
 #include "http/access_control.h"
 #include "http/server.h"
 #include "http/static_site.h"
@@ -160,11 +148,6 @@ std::shared_ptr<const StaticSite> index_page(const std::string& directory) {
 void serve(const ServeFlags& flags) {
   StopEvents stop_events;
   ServingState state;
-<<<<<<< HEAD
-=======
-  auto lab = make_lab(flags.lab, flags.http.host, child_arguments(flags), flags.engine.threads);
-  if (!lab) fail_command(lab.error());
->>>>>>> main
   std::optional<Error> load_error;
   double ready_after_ms = 0;  // of the first classifier; a reload does not change it
   ModelHost host(host_options(flags),
@@ -182,16 +165,11 @@ void serve(const ServeFlags& flags) {
                      .log = [](const std::string& line) { write_log_line(line); },
                  });
   const std::shared_ptr<AccessControl> access = open_access(flags);
-<<<<<<< HEAD
+  const std::shared_ptr<TlsIdentity> tls = open_tls(flags);
   const auto lab = make_lab(flags);
   if (!lab) fail_command(lab.error());
   HttpOptions http = flags.http;
-  http.lab = *lab;
-=======
-  const std::shared_ptr<TlsIdentity> tls = open_tls(flags);
-  HttpOptions http = flags.http;
   http.tls = tls;
->>>>>>> main
   http.site = index_page(flags.web_directory);
   http.lab = *lab;
   http.access = access;
@@ -202,8 +180,10 @@ void serve(const ServeFlags& flags) {
                  (server.inherited() ? ", a socket that was handed over\n" : "\n"));
 
   std::jthread loader([&] {
-    if (flags.lab.policy != LoadPolicy::kAtStart)
-      return load_on_demand(state, host_options(flags), flags);
+    if (flags.lab.policy != LoadPolicy::kAtStart) {
+      load_on_demand(state, host_options(flags), flags);
+      return server.begin_accepting();
+    }
     // Linking libtorch takes as long as hashing the bundle: both at once. An error shows up in
     // make_engine.
     const std::jthread linking([&flags] {
@@ -233,10 +213,6 @@ void serve(const ServeFlags& flags) {
   server.stop();
   if (reloader.joinable()) reloader.join();
   if (load_error) fail_command(*load_error);
-<<<<<<< HEAD
-  if (const auto model = host.current()) model->shutdown();
-  write_log_line("stopped: everything accepted was answered\n");
-=======
   if (host.current() != nullptr) host.current()->shutdown();
   char seconds[32];
   std::snprintf(
@@ -244,7 +220,6 @@ void serve(const ServeFlags& flags) {
       std::chrono::duration<double>(std::chrono::steady_clock::now() - drain_start).count());
   write_log_line("stopped after " + std::string(seconds) +
                  " s: everything accepted was answered\n");
->>>>>>> main
 }
 
 }  // namespace

@@ -29,7 +29,14 @@ bool is_loopback_name(std::string_view host) {
          host.find_first_not_of("0123456789.") == std::string_view::npos;
 }
 
+/// Also where a socket was handed over that other machines reach.
+bool is_this_machine(const std::string& address) {
+  return address.starts_with("127.") || address == "::1" || address.starts_with("::ffff:127.");
+}
+
 std::optional<Problem> refuse_stranger(const httplib::Request& request) {
+  if (!is_this_machine(request.remote_addr))
+    return problem_for_status(403, "Experiments are for this machine alone");
   const std::string host = request.get_header_value("Host");
   if (!is_loopback_name(host_of(host))) {
     return problem_for_status(403,
@@ -39,7 +46,8 @@ std::optional<Problem> refuse_stranger(const httplib::Request& request) {
   }
   const std::string origin = request.get_header_value("Origin");
   const std::string site = request.get_header_value("Sec-Fetch-Site");
-  const bool same_origin = origin.empty() || origin == "http://" + host;
+  const bool same_origin =
+      origin.empty() || origin == "http://" + host || origin == "https://" + host;
   const bool same_site = site.empty() || site == "same-origin" || site == "none";
   if (same_origin && same_site) return std::nullopt;
   return problem_for_status(403,

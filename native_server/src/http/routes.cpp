@@ -22,27 +22,6 @@ struct Route {
 // What is not in the table is asked of the page's files.
 // clang-format off
 constexpr Route kRoutes[] = {
-<<<<<<< HEAD
-    {"POST", "/api/classify",                               handle_classify},
-    {"GET",  "/api/contract",                               handle_contract,    Access::kPage},
-    {"GET",  "/api/artifacts",                              handle_artifacts},
-    {"GET",  "/api/lab",                                    handle_lab},
-    {"POST", "/api/lab/runs",                               handle_lab_start},
-    {"GET",  "/api/lab/runs/{run}",                         handle_lab_run},
-    {"DELETE", "/api/lab/runs/{run}",                     handle_lab_stop},
-    {"POST", "/api/admin/reload",                           handle_reload,      Access::kAdmin},
-    {"GET",  "/metrics",                                    handle_metrics,     Access::kMetrics},
-    {"GET",  "/bundle/*",                                   handle_bundle,      Access::kPage},
-    {"GET",  "/v2",                                         handle_server_metadata},
-    {"GET",  "/v2/health/live",                             handle_live,        Access::kHealth},
-    {"GET",  "/v2/health/ready",                            handle_ready,       Access::kHealth},
-    {"GET",  "/v2/models/{model}",                          handle_model_metadata},
-    {"GET",  "/v2/models/{model}/ready",                    handle_model_ready},
-    {"POST", "/v2/models/{model}/infer",                    handle_infer},
-    {"GET",  "/v2/models/{model}/versions/{version}",       handle_model_metadata},
-    {"GET",  "/v2/models/{model}/versions/{version}/ready", handle_model_ready},
-    {"POST", "/v2/models/{model}/versions/{version}/infer", handle_infer},
-=======
     {"POST",   "/api/classify",                                      handle_classify},
     {"GET",    "/api/contract",                                      handle_contract,        Access::kPage},
     {"GET",    "/api/artifacts",                                     handle_artifacts},
@@ -62,7 +41,6 @@ constexpr Route kRoutes[] = {
     {"GET",    "/v2/models/{model}/versions/{version}",              handle_model_metadata},
     {"GET",    "/v2/models/{model}/versions/{version}/ready",        handle_model_ready},
     {"POST",   "/v2/models/{model}/versions/{version}/infer",        handle_infer},
->>>>>>> main
 };
 // clang-format on
 

@@ -16,14 +16,9 @@
 
 namespace beralih {
 
-<<<<<<< HEAD
-class Lab;
-class AccessControl;
-=======
 class AccessControl;
 class Lab;
 class TlsIdentity;
->>>>>>> main
 
 struct HttpOptions {
   std::string host = "127.0.0.1";

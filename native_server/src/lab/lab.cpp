@@ -32,11 +32,7 @@ Lab::Lab(LabOptions options, RunExperiment run)
 
 Lab::~Lab() { shutdown(); }
 
-void Lab::set_own_address(const std::string& host, int port) {
-  own_.server.host = host;
-  own_.server.port = port;
-  own_.path = "/api/classify";
-}
+void Lab::set_own_address(ServerAddress address) { own_ = {std::move(address), "/api/classify"}; }
 
 Result<std::string> Lab::start(const LabRequest& request, LoadBody body) {
   const std::lock_guard lock(mutex_);

@@ -51,7 +51,7 @@ class Lab {
   const LabOptions& options() const { return options_; }
 
   /// Where this server listens. Before the first start().
-  void set_own_address(const std::string& host, int port);
+  void set_own_address(ServerAddress address);
 
   /// Returns the run's id. Errors: kOverloaded (one is running), kUnavailable (no peer, ending).
   Result<std::string> start(const LabRequest& request, LoadBody body);

@@ -143,9 +143,9 @@ Result<double> time_single(const LabContext& context, const LoadTarget& target) 
     if (context.stop.stop_requested()) return stopped();
     const LoadSample sample = send_one(target, context.body, std::chrono::seconds(10));
     if (sample.status != 200) {
-      return Error{ErrorCode::kIo, "A single request to port " + std::to_string(target.server.port) +
-                                       " got " + std::to_string(sample.status) +
-                                       " instead of a prediction"};
+      return Error{ErrorCode::kIo, "A single request to port " +
+                                       std::to_string(target.server.port) + " got " +
+                                       std::to_string(sample.status) + " instead of a prediction"};
     }
     if (i > 0) ms.push_back(ms_between(sample.sent, sample.end));
   }

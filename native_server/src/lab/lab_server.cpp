@@ -45,7 +45,9 @@ Result<std::unique_ptr<LabServer>> LabServer::start(const LabContext& context,
     return Error{ErrorCode::kIo, "A child server did not become ready; its last words: " +
                                      server->process_->last_line()};
   }
-  server->target_ = {"127.0.0.1", std::atoi(address->c_str()), "/api/classify"};
+  server->target_.server.host = "127.0.0.1";
+  server->target_.server.port = std::atoi(address->c_str());
+  server->target_.path = "/api/classify";
   server->ready_line_ = "ready in " + *ready;
   return server;
 }
