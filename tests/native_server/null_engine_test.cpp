@@ -16,8 +16,8 @@ TEST_CASE("the null engine is ready without golden probabilities, and answers ze
   CHECK((*classifier)->engine().device == "null");
   CHECK((*classifier)->engine().variant == "null");
   const std::string image = red_png();
-  const auto answer = (*classifier)
-                          ->classify({reinterpret_cast<const uint8_t*>(image.data()), image.size()}, 3);
+  const auto answer =
+      (*classifier)->classify({reinterpret_cast<const uint8_t*>(image.data()), image.size()}, 3);
   REQUIRE(answer);
   for (const Prediction& prediction : answer->predictions)
     CHECK(prediction.probability == Approx(1.0 / 3));
