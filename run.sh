@@ -83,7 +83,7 @@ mapfile -t lists < <(page_lists)
 install_packages "$may_install" build models "${lists[@]}"
 build_release beralih
 prepare_bundle "$model"
-build_wasm beralih_wasm
+build_wasm beralih_wasm_modules
 build_page
 step "starting the server"
 [[ $terminal ]] && printf '\n'
