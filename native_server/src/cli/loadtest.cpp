@@ -164,10 +164,11 @@ void load_test(LoadFlags& flags) {
   if (const auto probed = probe_load(*target, bodies); !probed) fail_command(probed.error());
 
   double next_line_s = 0;
-  const LoadTestRecord record =
-      run_load(*target, bodies, arrivals, settings, [&](const LoadProgress& progress) {
-        show_progress(settings, arrivals.size(), progress, next_line_s);
-      });
+  LoadHooks hooks;
+  hooks.on_progress = [&](const LoadProgress& progress) {
+    show_progress(settings, arrivals.size(), progress, next_line_s);
+  };
+  const LoadTestRecord record = run_load({*target}, bodies, arrivals, settings, hooks);
   if (::isatty(STDERR_FILENO) == 1) std::fputs("\r\033[K", stderr);
   std::fputs(load_report_text(record, settings).c_str(), stdout);
   flush_stdout();

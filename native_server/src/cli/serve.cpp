@@ -12,10 +12,12 @@
 #include "cli/commands.h"
 #include "cli/report.h"
 #include "cli/serve_flags.h"
+#include "cli/serve_lab.h"
 #include "cli/stop_events.h"
 #include "engine/classifier.h"
 #include "engine/engine_module.h"
 #include "engine/model_host.h"
+#include "engine/null_engine.h"
 #include "http/access_control.h"
 #include "http/server.h"
 #include "http/static_site.h"
@@ -128,6 +130,7 @@ ModelHostOptions host_options(const ServeFlags& flags) {
   options.canary_interval = std::chrono::milliseconds(static_cast<int64_t>(flags.canary_s * 1000));
   options.make_engine = [&flags](const Bundle& bundle) -> Result<std::unique_ptr<InferenceEngine>> {
     if (auto expected = check_expected_contract(flags, bundle); !expected) return expected.error();
+    if (flags.engine_name == kNullDevice) return make_null_engine(bundle);
     return make_engine(bundle, flags.engine);
   };
   return options;
@@ -163,9 +166,12 @@ void serve(const ServeFlags& flags) {
                  });
   const std::shared_ptr<AccessControl> access = open_access(flags);
   const std::shared_ptr<TlsIdentity> tls = open_tls(flags);
+  const auto lab = make_lab(flags);
+  if (!lab) fail_command(lab.error());
   HttpOptions http = flags.http;
   http.tls = tls;
   http.site = index_page(flags.web_directory);
+  http.lab = *lab;
   http.access = access;
   http.reload = [&host] { return reload(host); };
   HttpServer server(std::move(http), state);
@@ -174,9 +180,15 @@ void serve(const ServeFlags& flags) {
                  (server.inherited() ? ", a socket that was handed over\n" : "\n"));
 
   std::jthread loader([&] {
+    if (flags.lab.policy != LoadPolicy::kAtStart) {
+      load_on_demand(state, host_options(flags), flags);
+      return server.begin_accepting();
+    }
     // Linking libtorch takes as long as hashing the bundle: both at once. An error shows up in
     // make_engine.
-    const std::jthread linking([] { (void)load_engine_module(); });
+    const std::jthread linking([&flags] {
+      if (flags.engine_name != kNullDevice) (void)load_engine_module();
+    });
     if (auto started = host.start(); !started) {
       load_error = started.error();
       stop_events.raise();
@@ -192,6 +204,7 @@ void serve(const ServeFlags& flags) {
   loader.join();
   const auto drain_start = std::chrono::steady_clock::now();
   state.begin_drain("the server is shutting down");
+  if (*lab) (*lab)->shutdown();
   server.begin_drain();
   // Load balancers learn by asking: until they have, what they send is still answered.
   std::this_thread::sleep_for(std::chrono::milliseconds(flags.drain_delay_ms));
@@ -200,7 +213,7 @@ void serve(const ServeFlags& flags) {
   server.stop();
   if (reloader.joinable()) reloader.join();
   if (load_error) fail_command(*load_error);
-  host.current()->shutdown();
+  if (host.current() != nullptr) host.current()->shutdown();
   char seconds[32];
   std::snprintf(
       seconds, sizeof seconds, "%.2f",

@@ -21,6 +21,8 @@
 
 namespace beralih {
 
+class Lab;
+
 struct RouteOptions {
   size_t max_body_bytes = 0;
   std::shared_ptr<const StaticSite> site;
@@ -29,6 +31,7 @@ struct RouteOptions {
   std::function<ConnectionCounts()> connections;
   std::shared_ptr<const AccessControl> access;   ///< never null
   std::function<Result<ReloadReport>()> reload;  ///< of the bundle; empty: there is none
+  std::shared_ptr<Lab> lab;                      ///< nullptr: lab mode is off
 };
 
 inline constexpr const char* kJson = "application/json";

@@ -12,6 +12,7 @@
 #include "http/request_log.h"
 #include "http/routes.h"
 #include "http/tls.h"
+#include "lab/lab.h"
 
 namespace beralih {
 namespace {
@@ -54,11 +55,11 @@ HttpServer::HttpServer(HttpOptions options, const ServingState& state)
 
   impl_->hooks = {chosen.log_requests, chosen.log_format, chosen.origins, &impl_->metrics};
   add_request_hooks(server, impl_->hooks);
-  add_routes(
-      server, state,
-      {chosen.max_body_bytes, chosen.site ? chosen.site : StaticSite::embedded(), chosen.origins,
-       &impl_->metrics, [&server] { return server.counts(); },
-       chosen.access ? chosen.access : std::make_shared<const AccessControl>(), chosen.reload});
+  add_routes(server, state,
+             {chosen.max_body_bytes, chosen.site ? chosen.site : StaticSite::embedded(),
+              chosen.origins, &impl_->metrics, [&server] { return server.counts(); },
+              chosen.access ? chosen.access : std::make_shared<const AccessControl>(),
+              chosen.reload, chosen.lab});
   // It also runs on our own 4xx and 5xx answers: those have their body already.
   server.set_error_handler([](const httplib::Request& request, httplib::Response& response) {
     if (response.body.empty() && !response.content_provider_) {
@@ -86,6 +87,15 @@ Status HttpServer::start() {
   if (!listener) return listener.error();
   url_ = (options.tls ? "https://" : "http://") + listener->host + ":" +
          std::to_string(listener->port);
+  if (options.lab) {
+    ServerAddress own;
+    own.host = listener->host.substr(listener->host.starts_with('[') ? 1 : 0);
+    if (own.host.ends_with(']')) own.host.pop_back();
+    own.port = listener->port;
+    own.tls = options.tls != nullptr;
+    own.verify = false;  // the certificate is this server's own, perhaps for another name
+    options.lab->set_own_address(std::move(own));
+  }
 
   PollOptions polling;
   polling.workers = options.connection_threads;

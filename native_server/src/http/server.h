@@ -17,6 +17,7 @@
 namespace beralih {
 
 class AccessControl;
+class Lab;
 class TlsIdentity;
 
 struct HttpOptions {
@@ -30,6 +31,7 @@ struct HttpOptions {
   std::chrono::seconds drain_timeout{30};    ///< at the end, for what has been accepted
   std::shared_ptr<const StaticSite> site;    ///< nullptr: the page that is compiled in
   OriginLists origins;
+  std::shared_ptr<Lab> lab;                     ///< nullptr: lab mode is off
   std::shared_ptr<const AccessControl> access;  ///< nullptr: without API keys
   std::shared_ptr<const TlsIdentity> tls;       ///< nullptr: plain HTTP
   /// What POST /api/admin/reload does; empty: the address does not exist.
