@@ -2,6 +2,7 @@
 import collections
 import http.client
 import re
+import select
 import signal
 import socket
 import statistics
@@ -13,7 +14,8 @@ from server_process import Server
 
 class Load:
     """Clients that ask without a pause until the `with` block ends: each with a new connection a request, or with one
-    that is kept. What is refused, reset or left without an answer is counted; nothing is sent twice."""
+    that is kept for as long as the server keeps it. What is refused, reset or left without an answer is counted; nothing is
+    sent twice."""
 
     def __init__(self, port, image, new=3, kept=0):
         self.port, self.image = port, image
@@ -26,6 +28,9 @@ class Load:
         connection = None
         while not self._ended.is_set():
             start = time.monotonic()
+            if connection is not None and select.select([connection.sock], [], [], 0)[0]:
+                connection.close()  # the server has ended it, between two requests; clients look for that
+                connection = None
             if connection is None:
                 connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
             try:

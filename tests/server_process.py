@@ -33,7 +33,7 @@ class Server:
         if listener is not None:
             passed = (listener.fileno(),)
             hand_over = f'exec 3<&{passed[0]}; export LISTEN_PID=$$ LISTEN_FDS=1; exec "$@"'
-            command = ["sh", "-c", hand_over, "sh", *command]
+            command = ["bash", "-c", hand_over, "bash", *command]  # dash knows no descriptor above 9
         self.process = subprocess.Popen(command, stdout=self._log, stderr=subprocess.STDOUT, pass_fds=passed)
         self.address = "127.0.0.1"
         self.port: Optional[int] = None

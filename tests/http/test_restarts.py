@@ -26,10 +26,24 @@ def test_restarts_refuse_nobody(binary, bundle, photograph, tmp_path):
     assert not load.lost and set(load.statuses) == {200}
 
 
-def test_a_drain_delay_lets_kept_connections_end(binary, bundle, photograph, tmp_path):
-    """Without it a client may ask on an idle connection in the moment in which it is closed."""
-    load = restart_under_load(binary, bundle, photograph, tmp_path, ROUNDS, ["--drain-delay-ms", "600"], kept=3)
-    assert not load.lost and set(load.statuses) == {200}
+def test_kept_connections_are_told_that_the_end_is_near(binary, bundle, tmp_path):
+    """So that no client asks on a connection in the moment in which it is closed."""
+    with Server(binary, bundle, "--drain-delay-ms", "3000", log=tmp_path / "log") as server:
+        server.wait_until_ready()
+        connection = server.connection()
+
+        def ask():
+            connection.request("GET", "/v2/health/live")
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status, answer.headers["Connection"]
+        assert ask() == (200, None)
+        server.process.send_signal(signal.SIGTERM)
+        end = time.monotonic() + 60
+        while server.request("GET", "/v2/health/ready").status != 503:
+            assert time.monotonic() < end
+        assert ask() == (200, "close")
+        assert server.process.wait(30) == 0
 
 
 def test_reloads_by_signal_and_by_request_lose_nothing(binary, bundle, photograph, tmp_path):

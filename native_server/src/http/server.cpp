@@ -19,7 +19,7 @@ namespace {
 
 constexpr size_t kKeepAliveRequests = 100'000;
 // A model that takes longer: then callers are told that, rather than kept waiting.
-constexpr std::chrono::seconds kMostHeld{10};
+constexpr std::chrono::seconds kMostHeld{30};
 constexpr size_t kOtherDescriptors = 512;  ///< beside those of accepted connections
 
 std::string describe_status(int status) {
