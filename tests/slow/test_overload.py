@@ -65,10 +65,10 @@ def test_at_one_and_a_half_times_its_capacity(binary, bundle, cores, tmp_path, r
     bearable = min(before, after)     # others may have taken the processor meanwhile
     record_property("capacity_per_s", bearable)
     record_property("served_per_s", served)
-    record_property("p99_ms", report["latency_ms"]["p99"])
+    record_property("p99_ms", report["service_ms"]["p99"])
     print(f"capacity {before:.1f}/s before, {after:.1f}/s after; at {1.5 * before:.1f}/s: served {served:.1f}/s, "
-          f"p99 {report['latency_ms']['p99']:.0f} ms, refused {report['requests']['refused']} of {report['requests']['scheduled']}")
+          f"p99 {report['service_ms']['p99']:.0f} ms, refused {report['requests']['refused']} of {report['requests']['scheduled']}")
     assert report["errors"]["transport"] == {} and report["errors"]["status"] == {} and report["errors"]["not_sent"] == 0, done.stdout
     assert report["requests"]["refused"] > 0.2 * report["requests"]["scheduled"]
-    assert report["latency_ms"]["p99"] <= DEADLINE_MS
+    assert report["service_ms"]["p99"] <= DEADLINE_MS        # from when it was sent: the client may have been late
     assert served >= 0.95 * bearable

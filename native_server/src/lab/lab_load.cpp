@@ -158,7 +158,7 @@ std::optional<double> find_rate(const LabContext& context, const std::vector<Loa
   constexpr double kCareful = 0.3;  // of what one request after the other would give
   constexpr double kUp = 1.5;
   constexpr double kPrecise = 1.12;
-  constexpr int kMostSteps = 14;
+  constexpr int kMostSteps = 10;
   if (single_ms > kBudgetMs) return std::nullopt;
   double rate =
       std::max(1.0, std::floor(kCareful * 1000 / single_ms * static_cast<double>(targets.size())));
