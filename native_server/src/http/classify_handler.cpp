@@ -42,7 +42,7 @@ std::optional<Problem> refuse_parameters(const httplib::Request& request) {
 }  // namespace
 
 void handle_classify(const Exchange& exchange) {
-  const std::shared_ptr<Classifier> classifier = exchange.state.classifier();
+  const std::shared_ptr<Classifier> classifier = exchange.state.classifier_for_request();
   size_t k = kDefaultTopK;
   std::optional<Problem> refusal;
   const auto options = request_options(exchange.request);

@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "engine/model_host.h"
+#include "http/access_control.h"
 #include "http/connection_counts.h"
 #include "http/negotiation.h"
 #include "http/origin.h"
@@ -19,12 +21,17 @@
 
 namespace beralih {
 
+class Lab;
+
 struct RouteOptions {
   size_t max_body_bytes = 0;
   std::shared_ptr<const StaticSite> site;
   OriginLists origins;
   ServerMetrics* metrics = nullptr;  ///< never null; outlives the server
   std::function<ConnectionCounts()> connections;
+  std::shared_ptr<const AccessControl> access;   ///< never null
+  std::function<Result<ReloadReport>()> reload;  ///< of the bundle; empty: there is none
+  std::shared_ptr<Lab> lab;                      ///< nullptr: lab mode is off
 };
 
 inline constexpr const char* kJson = "application/json";

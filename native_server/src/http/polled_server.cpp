@@ -37,6 +37,11 @@ bool is_gone(int socket) {
   return ::poll(&state, 1, 0) > 0 && (state.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
+bool has_bytes(int socket) {
+  char byte = 0;
+  return ::recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
 void name_peer(const sockaddr_storage& address, socklen_t length, Connection& connection) {
   char host[NI_MAXHOST];
   char port[NI_MAXSERV];
@@ -62,18 +67,26 @@ void PolledServer::serve(int listening_socket, PollOptions options,
   event.events = EPOLLIN;
   event.data.fd = wake_;
   ::epoll_ctl(epoll_, EPOLL_CTL_ADD, wake_, &event);
-  event.events = EPOLLIN | EPOLLONESHOT;
+  accept_from_ = Clock::now() + options_.hold;
+  event.events = EPOLLONESHOT;  // accept_waiting() asks for more
   event.data.fd = listening_;
   ::epoll_ctl(epoll_, EPOLL_CTL_ADD, listening_, &event);
+  accept_waiting();
   for (size_t i = 0; i < options_.workers; ++i) threads_.emplace_back([this] { work(); });
   watcher_ = std::thread([this] { watch(); });
 }
 
+void PolledServer::begin_accepting() {
+  accept_from_ = Clock::now();
+  accept_waiting();
+}
+
 void PolledServer::stop_serving() {
   if (!watcher_.joinable()) return;
-  accept_waiting();
+  if (!options_.socket_is_shared) begin_accepting();
   {
     const std::lock_guard lock(accept_mutex_);
+    ::epoll_ctl(epoll_, EPOLL_CTL_DEL, listening_, nullptr);  // a shared one lives on
     ::close(std::exchange(listening_, -1));
   }
   stopping_ = true;
@@ -130,7 +143,7 @@ void PolledServer::work() {
 
 void PolledServer::accept_waiting() {
   const std::lock_guard lock(accept_mutex_);
-  if (listening_ < 0) return;
+  if (listening_ < 0 || Clock::now() < accept_from_.load()) return;
   for (;;) {
     const int socket = ::accept4(listening_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (socket >= 0) {
@@ -210,6 +223,7 @@ PolledServer::Step PolledServer::advance(const ConnectionPtr& connection) {
 PolledServer::Step PolledServer::send_output(const ConnectionPtr& connection) {
   switch (connection->output.flush(*connection->transport)) {
     case IoResult::kDone: return Step::kAgain;
+    case IoResult::kForeign:
     case IoResult::kClosed: close(connection); return Step::kClosed;
     case IoResult::kWantRead:
       wait_for(connection, Connection::Wait::kForRoom, EPOLLIN, Clock::now() + kSlowReader);
@@ -235,6 +249,10 @@ PolledServer::Step PolledServer::read_more(const ConnectionPtr& connection) {
   if (result.kind == IoResult::kClosed) {
     close(connection);
     return Step::kClosed;
+  }
+  if (result.kind == IoResult::kForeign) {
+    refuse(*connection, 400, "This port speaks TLS: the address begins with https://, not http://");
+    return Step::kAgain;
   }
   if (result.kind == IoResult::kDone) {
     const std::string_view bytes(buffer.data(), result.bytes);
@@ -288,7 +306,7 @@ void PolledServer::answer(const ConnectionPtr& connection) {
   if (received.status != 0) incoming.refusal = problem_for_status(received.status, received.detail);
   incoming.is_gone = [connection] { return is_gone(connection->socket); };
   incoming.begin_stream = [&stream] { stream.begin_stream(); };
-  bool close_wanted = received.close || stopping_;
+  bool close_wanted = received.close || ending_ || stopping_;
   const bool written = process_request(stream, close_wanted, close_wanted, [](auto& request) {
     request.headers.erase("Expect");  // it has been met
   });
@@ -362,6 +380,9 @@ void PolledServer::check(const ConnectionPtr& connection, Clock::time_point now)
   if (!connection->owner.compare_exchange_strong(expected, Connection::Owner::kWorker)) return;
   if (!is_over(*connection, now)) {  // another wait than the one that was looked at
     wait_for(connection, connection->wait, connection->events, connection->deadline);
+  } else if (connection->wait == Connection::Wait::kForRequest &&
+             (stopping_ || connection->answered > 0) && has_bytes(connection->socket)) {
+    handle(connection);  // its next request came in the last moment
   } else if (connection->wait == Connection::Wait::kForRest) {
     refuse(*connection, 408, "The request did not arrive whole in time");
     handle(connection);

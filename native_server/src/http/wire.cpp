@@ -82,6 +82,16 @@ std::string classification_json(const Classification& answer, const Classifier& 
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
+std::string reload_json(const ReloadReport& report) {
+  const Json json{
+      {"contract_before", report.contract_before                         },
+      {"contract_after",  report.contract_after                          },
+      {"changed",         report.contract_before != report.contract_after},
+      {"total_ms",        round_to_microseconds(report.total_ms)         }
+  };
+  return json.dump() + "\n";
+}
+
 std::string server_timing(const StageTimings& timings) {
   std::string out;
   for (const Stage& stage : kStages) {

@@ -8,6 +8,7 @@
 
 #include "beralih/result.h"
 #include "engine/classifier.h"
+#include "engine/model_host.h"
 
 namespace beralih {
 
@@ -17,6 +18,9 @@ inline constexpr size_t kDefaultTopK = 5;
 /// command may classify many.
 std::string classification_json(const Classification& answer, const Classifier& classifier,
                                 std::string_view request_id, std::string_view file = {});
+
+/// The 200 body of POST /api/admin/reload.
+std::string reload_json(const ReloadReport& report);
 
 /// The Server-Timing header's value.
 std::string server_timing(const StageTimings& timings);
