@@ -70,7 +70,7 @@ suite_importers() { slow_test importers; }
 suite_overload() { slow_test overload; }
 # BERALIH_SOAK_SECONDS: 120 where it is not set. Behind asan, which builds the server of its second half.
 suite_soak() { suite_limit_s=$((${BERALIH_SOAK_SECONDS:-120} * 2 + 300)) slow_test soak; }
-# About 15 minutes: 250 restarts and 50 reloads under load.
+# About ten minutes: 600 restarts and 50 reloads under load.
 suite_restarts() { suite_limit_s=1800 slow_test restarts; }
 suite_bad_company() { slow_test bad_company; }
 slow_test() {

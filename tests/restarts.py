@@ -62,6 +62,9 @@ class Load:
             client.join()
 
 
+NO_NETWORK = ("--engine", "null")  # what is tried here is the server around it
+
+
 def listen():
     """A socket that outlives the servers that it is handed to, as systemd holds that of beralih.socket."""
     return socket.create_server(("127.0.0.1", 0), backlog=4096)
@@ -101,10 +104,10 @@ def restart_under_load(binary, bundle, image, folder, rounds, arguments=(), kept
     return load
 
 
-def reload_under_load(binary, bundle, image, folder, rounds):
+def reload_under_load(binary, bundle, image, folder, rounds, arguments=()):
     """Reloads by SIGHUP and by POST /api/admin/reload in turn, `rounds` times. Returns the load."""
     times = []
-    with Server(binary, bundle, "--quiet", "--deadline-ms", "0", log=folder / "log") as server:
+    with Server(binary, bundle, "--quiet", "--deadline-ms", "0", *arguments, log=folder / "log") as server:
         server.wait_until_ready()
         with Load(server.port, image, new=2, kept=2) as load:
             for number in range(1, rounds + 1):
@@ -121,12 +124,12 @@ def reload_under_load(binary, bundle, image, folder, rounds):
     return load
 
 
-def kill_and_come_back(binary, bundle, image, folder, rounds):
+def kill_and_come_back(binary, bundle, image, folder, rounds, arguments=()):
     """kill -9 with a supervisor that starts anew at once. Returns the seconds until a request is answered again."""
     times = []
     with listen() as listener:
         port = listener.getsockname()[1]
-        server = Server(binary, bundle, log=folder / "server-0.log", listener=listener)
+        server = Server(binary, bundle, *arguments, log=folder / "server-0.log", listener=listener)
         server.wait_until_ready()
         for number in range(1, rounds + 1):
             time.sleep(0.5)  # the golden cases that follow ready are through
@@ -134,7 +137,7 @@ def kill_and_come_back(binary, bundle, image, folder, rounds):
             server.process.kill()
             server.process.wait()
             server.__exit__()
-            server = Server(binary, bundle, log=folder / f"server-{number}.log", listener=listener)
+            server = Server(binary, bundle, *arguments, log=folder / f"server-{number}.log", listener=listener)
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
             connection.request("GET", "/v2/health/ready")  # waits in the kernel until somebody accepts
             status = connection.getresponse().status

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from restarts import kill_and_come_back, reload_under_load, restart_under_load
+from restarts import NO_NETWORK, kill_and_come_back, reload_under_load, restart_under_load
 
 RESTARTS = int(os.environ.get("BERALIH_RESTARTS", "200"))
 RELOADS = int(os.environ.get("BERALIH_RELOADS", "50"))
@@ -16,13 +16,14 @@ def photograph(bundle):
     return (bundle / "golden" / "dog2.jpg").read_bytes()
 
 
-def test_sigterms_under_load(binary, bundle, photograph, tmp_path):
-    load = restart_under_load(binary, bundle, photograph, tmp_path, RESTARTS)
+@pytest.mark.parametrize("arguments", [NO_NETWORK, ()], ids=["null", "resnet34"])
+def test_sigterms_under_load(binary, bundle, photograph, tmp_path, arguments):
+    load = restart_under_load(binary, bundle, photograph, tmp_path, RESTARTS, arguments)
     assert not load.lost and set(load.statuses) == {200}
 
 
 def test_sigterms_under_load_with_kept_connections(binary, bundle, photograph, tmp_path):
-    load = restart_under_load(binary, bundle, photograph, tmp_path, RESTARTS // 4, ["--drain-delay-ms", "600"], kept=3)
+    load = restart_under_load(binary, bundle, photograph, tmp_path, RESTARTS, [*NO_NETWORK, "--drain-delay-ms", "300"], kept=3)
     assert not load.lost and set(load.statuses) == {200}
 
 
