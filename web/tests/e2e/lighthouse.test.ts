@@ -15,7 +15,7 @@ const tries = 3
 /** Below it Lighthouse itself calls the processor too slow to judge speed on (its SLOW_CPU_BENCHMARK_INDEX_THRESHOLD). */
 const leastBenchmarkIndex = 1000
 /** Speed is judged on a machine that has time for it; what others do to the measurement is not the page's doing. */
-const isBusy = () => (loadavg()[0] ?? 0) > 2 * cpus().length
+const isBusy = () => (loadavg()[0] ?? 0) > 1.25 * cpus().length
 
 let browser: Browser
 let site: Site
