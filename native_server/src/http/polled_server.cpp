@@ -88,6 +88,9 @@ void PolledServer::stop_serving() {
   ::eventfd_write(wake_, 1);
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
+  for (const auto& [socket, connection] : connections_) {
+    if (connection->open_answer) connection->open_answer->detach();
+  }
   connections_.clear();
   ::close(epoll_);
   ::close(wake_);
@@ -187,6 +190,7 @@ void PolledServer::handle(const ConnectionPtr& connection) {
 
 PolledServer::Step PolledServer::advance(const ConnectionPtr& connection) {
   if (!connection->output.empty()) return send_output(connection);
+  if (connection->open_answer) return continue_answer(connection);
   if (connection->phase == Connection::Phase::kLingering) return linger(connection);
   if (connection->close_after_output) {
     connection->transport->finish();
@@ -287,12 +291,13 @@ void PolledServer::answer(const ConnectionPtr& connection) {
   incoming.body = std::move(received.body);
   if (received.status != 0) incoming.refusal = problem_for_status(received.status, received.detail);
   incoming.is_gone = [connection] { return is_gone(connection->socket); };
-  incoming.begin_stream = [&stream] { stream.begin_stream(); };
   bool close_wanted = received.close || stopping_;
   const bool written = process_request(stream, close_wanted, close_wanted, [](auto& request) {
     request.headers.erase("Expect");  // it has been met
   });
+  std::shared_ptr<OpenAnswer> open_answer = std::move(incoming.open_answer);
   incoming = {};
+  if (written && open_answer != nullptr) return keep_open(connection, std::move(open_answer));
   connection->close_after_output = close_wanted || !written;
 }
 
@@ -314,6 +319,7 @@ void PolledServer::wait_for(const ConnectionPtr& connection, Connection::Wait wa
 }
 
 void PolledServer::close(const ConnectionPtr& connection) {
+  if (connection->open_answer) connection->open_answer->detach();
   connection->owner = Connection::Owner::kNobody;
   ::epoll_ctl(epoll_, EPOLL_CTL_DEL, connection->socket, nullptr);
   const std::lock_guard lock(mutex_);
@@ -337,6 +343,7 @@ void PolledServer::watch() {
                       [this] { return finished_; });
     lock.unlock();
     if (!stopping_) accept_waiting();  // also where there was no descriptor for a connection
+    if (options_.tick) options_.tick();
     size_t buffered = 0;
     const auto now = Clock::now();
     for (const ConnectionPtr& connection : connections()) {
