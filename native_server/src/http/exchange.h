@@ -15,6 +15,7 @@
 #include "http/problem.h"
 #include "http/serving_state.h"
 #include "http/static_site.h"
+#include "telemetry/run_events.h"
 #include "telemetry/server_metrics.h"
 
 namespace beralih {
@@ -25,6 +26,7 @@ struct RouteOptions {
   OriginLists origins;
   ServerMetrics* metrics = nullptr;  ///< never null; outlives the server
   std::function<ConnectionCounts()> connections;
+  RunEvents* events = nullptr;  ///< never null; outlives the server
 };
 
 inline constexpr const char* kJson = "application/json";

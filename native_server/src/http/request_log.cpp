@@ -82,6 +82,8 @@ void note_problem(const std::string& code, const std::string& reason) {
   context.reason = reason;
 }
 
+NotedProblem current_problem() { return {ensure_context().problem, context.reason}; }
+
 void note_route(std::string_view pattern) { ensure_context().route = pattern; }
 
 void add_request_hooks(httplib::Server& server, const RequestHookOptions& options) {
