@@ -27,6 +27,7 @@ class Server:
         self.process = subprocess.Popen(
             [binary, "serve", "--bundle", str(bundle), "--port", str(port), *arguments],
             stdout=self._log, stderr=subprocess.STDOUT)
+        self.address = "127.0.0.1"
         self.port: Optional[int] = None
 
     def __enter__(self):
@@ -63,7 +64,7 @@ class Server:
         self.wait_for_log(r"ready in [\d.]+ s")
 
     def request(self, method: str, path: str, body: Optional[bytes] = None, **headers: str) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection(self.address, self.port, timeout=60)
         try:
             connection.request(method, path, body,
                                {name.replace("_", "-"): value for name, value in headers.items()})

@@ -17,7 +17,7 @@ def run_id() -> str:
 
 
 class Stream:
-    """GET /api/events?run=ID."""
+    """GET /api/events?run=ID; without a run: of all."""
 
     def __init__(self, server, run, *headers, receive_buffer=0):
         self.socket = socket.socket()
@@ -25,7 +25,7 @@ class Stream:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(30)
         self.socket.connect(("127.0.0.1", server.port))
-        lines = [f"GET /api/events?run={run} HTTP/1.1", "Host: x", *headers]
+        lines = [f"GET /api/events{f'?run={run}' if run else ''} HTTP/1.1", "Host: x", *headers]
         self.socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
         self.data = b""
         self.comments = 0

@@ -165,7 +165,7 @@ def test_a_bad_run_header_is_400(server, image, path):
 def test_everybodys_events_are_not_for_everybody(server):
     answer = server.request("GET", "/api/events")
     assert answer.status == 403
-    assert "administrators" in answer.json()["detail"]
+    assert "admin key" in answer.json()["detail"]
 
 
 def test_head_opens_no_stream(server):

@@ -2,10 +2,10 @@
 answer of the other tests of this folder too."""
 import concurrent.futures
 import copy
-import re
-import socket
-import struct
 import json
+import re
+import struct
+import subprocess
 
 import jsonschema
 import pytest
@@ -62,8 +62,8 @@ def test_the_document_is_openapi_3_1_with_sound_references_and_schemas():
     # What nobody refers to is a leftover.
     for kind, parts in document["components"].items():
         for name in parts:
-            used = f"#/components/{kind}/{name}" in references or name == "RunEvent"
-            assert used, f"{kind}/{name} is not used"
+            by_name = kind == "securitySchemes" and {name: []} in document["security"]
+            assert by_name or f"#/components/{kind}/{name}" in references or name == "RunEvent", f"{kind}/{name} is not used"
     for name, schema in document["components"]["schemas"].items():
         jsonschema.Draft202012Validator.check_schema(schema)
     ids = [operation["operationId"] for operation in openapi.operations().values()]
@@ -138,6 +138,9 @@ ASKED = {
         "304": lambda s, image: s.request("GET", "/bundle/labels.txt", If_None_Match="*"),
         "404": lambda s, image: s.request("GET", "/bundle/weights.safetensors"),
         "416": lambda s, image: s.request("GET", "/bundle/labels.txt", Range="bytes=99999999-")},
+    ("POST", "/api/admin/reload"): {
+        "200": lambda s, image: s.request("POST", "/api/admin/reload"),
+        "403": lambda s, image: s.request("POST", "/api/admin/reload", Origin="http://elsewhere.example")},
     ("GET", "/metrics"): {"200": lambda s, image: s.request("GET", "/metrics")},
     ("GET", "/openapi.yaml"): {
         "200": lambda s, image: s.request("GET", "/openapi.yaml"),
@@ -174,15 +177,16 @@ for (method, path) in [key for key in ASKED if key[1].startswith("/v2/models/{mo
         return lambda server, image: ask(Versioned(server), image)
     ASKED[(method, versioned)] = {status: with_version(ask) for status, ask in ASKED[(method, path)].items()}
 
-# 503 before the model is ready or beyond a limit, 429 and 504 under load, the event stream: in tests of their own.
+# 401 with keys, 503 before the model is ready or beyond a limit, 429 and 504 under load, the event stream: in tests of their own.
 LOADED = {"429", "504"}
-APART = {("GET", "/api/events"): {"200", "204"}}
+APART = {("GET", "/api/events"): {"200", "204"},
+         ("POST", "/api/admin/reload"): {"409", "422"}}  # test_life_cycle.py, test_api_keys.py
 
 
 def test_the_table_holds_every_documented_status():
     assert set(ASKED) == set(openapi.operations())
     for key, operation in openapi.operations().items():
-        have = set(ASKED[key]) | APART.get(key, set()) | {"503", "default"} | LOADED
+        have = set(ASKED[key]) | APART.get(key, set()) | {"401", "503", "default"} | LOADED
         assert set(operation["responses"]) <= have, key
         assert set(ASKED[key]) <= set(operation["responses"]), key
 
@@ -208,6 +212,47 @@ def test_before_the_model_is_ready(binary, bundle, tmp_path):
         pytest.skip("it was ready before it had been asked")
     for key, answer in answers.items():
         assert (answer.status == 503) == ("503" in openapi.operations()[key]["responses"]), (key, answer.status)
+
+
+def test_with_keys_whatever_documents_401_asks_for_one(binary, bundle, image, keys_file, tmp_path):
+    file, key = keys_file
+    with Server(binary, bundle, "--api-keys", str(file), log=tmp_path / "log") as server:
+        server.wait_until_ready()
+        for (method, path), by_status in ASKED.items():
+            if "200" not in by_status:
+                continue
+            answer = by_status["200"](server, image)
+            public = path.startswith(("/v2/health", "/bundle", "/api/contract", "/api/version", "/openapi.yaml"))
+            assert answer.status == (200 if public else 401), path
+            if answer.status == 401:
+                assert "401" in openapi.operations()[(method, path)]["responses"], path
+        # Everybody's events are for an admin, and only in that stream events name their run.
+        run = run_id()
+        user, admin = ({"Authorization": f"Bearer {key(role)}"} for role in ("user", "admin"))
+        assert server.request("GET", "/api/events").status == 401
+        assert server.request("GET", "/api/events", **user).status == 403
+        with Stream(server, None, f"Authorization: Bearer {key('admin')}") as everything:
+            everything.head()
+            assert everything.status == 200
+            assert server.classify(image, X_Beralih_Run=run, **admin).status == 200
+            events = everything.until("answered")
+        assert {event.data["run"] for event in events} == {run}
+        for event in events:
+            schema = openapi.DOCUMENT["components"]["schemas"][event.type.capitalize() + "Event"]
+            assert not openapi.schema_errors(schema, event.data)
+
+
+@pytest.fixture(scope="module")
+def keys_file(binary, tmp_path_factory):
+    """(file, role -> key)"""
+    keys, lines = {}, []
+    for role, flags in (("user", []), ("admin", ["--admin"])):
+        made = subprocess.run([binary, "key", "new", role, *flags], capture_output=True, text=True, check=True)
+        keys[role] = re.search(r"beralih-[0-9a-f]{64}", made.stderr).group()
+        lines.append(made.stdout)
+    file = tmp_path_factory.mktemp("keys") / "keys"
+    file.write_text("".join(lines))
+    return file, keys.get
 
 
 def test_too_much_and_too_late(binary, bundle, image, tmp_path):

@@ -155,6 +155,26 @@ TEST_CASE("runs and subscribers are bounded; the oldest run goes, but none that 
   CHECK(events.counts().runs == 2);  // what nobody listens to is kept for a while only
 }
 
+TEST_CASE("all runs are heard together while somebody listens, and without an end", "[events]") {
+  Clock clock;
+  RunEvents events = clock.make();
+  publish(events, kRun, 1);
+  const auto listener = std::make_shared<Listener>();
+  events.subscribe(std::string(kAllRuns), std::nullopt, listener);
+  CHECK_THAT(listener->heard, !Contains("id: "));  // nothing was kept for it
+  publish(events, kRun, 1);
+  publish(events, kOther, 1);
+  CHECK_THAT(listener->heard,
+             Contains("id: 1\nevent: step\ndata: {\"run\":\"" + kRun + "\",\"n\":1}\n\n") &&
+                 Contains("id: 2\nevent: step\ndata: {\"run\":\"" + kOther + "\",\"n\":1}\n\n"));
+  clock.now += 10min;
+  events.tick();
+  CHECK_FALSE(listener->finished);
+  CHECK_THAT(listener->heard, Contains(":\n\n"));
+  events.close();
+  CHECK(listener->finished);
+}
+
 TEST_CASE("who reads too slowly is dropped and hears no more", "[events]") {
   Clock clock;
   RunEvents events = clock.make();

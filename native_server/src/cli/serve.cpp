@@ -1,24 +1,22 @@
 // beralih serve: listen, load, be ready, drain.
 
-#include <algorithm>
-#include <cctype>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
-#include <vector>
 
 #include "cli/commands.h"
-#include "cli/loading_flags.h"
 #include "cli/report.h"
+#include "cli/serve_flags.h"
 #include "cli/stop_events.h"
 #include "engine/classifier.h"
 #include "engine/engine_module.h"
 #include "engine/model_host.h"
+#include "http/access_control.h"
 #include "http/server.h"
 #include "http/static_site.h"
 #include "telemetry/access_log.h"
@@ -27,23 +25,6 @@
 
 namespace beralih {
 namespace {
-
-struct ServeFlags {
-  std::string bundle = kDefaultBundle;
-  HttpOptions http;
-  std::string expected_contract;  ///< empty: whichever the bundle has
-  std::string web_directory;      ///< empty: the page that is compiled in
-  ClassifierOptions classifier;
-  EngineOptions engine;
-  std::string cpu_engine = "mapped";
-  int64_t batch_delay_us = 0;
-  int64_t deadline_ms = 10'000;
-  int64_t drain_delay_ms = 0;
-  double canary_s = 10;
-  /// One image at a time gives the same bits every time, and on a CPU costs little throughput.
-  size_t max_batch = 1;
-  bool quiet = false;
-};
 
 std::string ready_line(const Classifier& classifier, double total_ms) {
   const StartRecord& start = classifier.start_record();
@@ -81,11 +62,11 @@ Status check_expected_contract(const ServeFlags& flags, const Bundle& bundle) {
                    "; serve the bundle of that contract, or change the expectation"};
 }
 
-void reload(ModelHost& host) {
-  const auto report = host.reload();
+Result<ReloadReport> reload(ModelHost& host) {
+  auto report = host.reload();
   if (!report) {
     write_log_line("not reloaded, nothing has changed: " + report.error().message + "\n");
-    return;
+    return report;
   }
   char seconds[32];
   std::snprintf(seconds, sizeof seconds, "%.2f", report->total_ms / 1000);
@@ -94,6 +75,32 @@ void reload(ModelHost& host) {
                       ? ", as before"
                       : ", before it " + report->contract_before) +
                  "\n");
+  return report;
+}
+
+/// nullptr: without keys.
+std::shared_ptr<AccessControl> open_access(const ServeFlags& flags) {
+  if (flags.api_keys.empty()) return nullptr;
+  std::set<Access> open_to_all;
+  for (const std::string& name : flags.open_to_all) {
+    if (name == "health") open_to_all.insert(Access::kHealth);
+    if (name == "page") open_to_all.insert(Access::kPage);
+    if (name == "metrics") open_to_all.insert(Access::kMetrics);
+  }
+  auto access = AccessControl::with_keys(flags.api_keys, std::move(open_to_all));
+  if (!access) fail_command(access.error());
+  return *std::move(access);
+}
+
+/// What SIGHUP does, each part whether or not the others succeed.
+void reread_everything(ModelHost& host, AccessControl* access) {
+  if (access != nullptr) {
+    const Status read = access->reread();
+    write_log_line(
+        read ? "API keys read anew\n"
+             : "API keys not read anew, those before still hold: " + read.error().message + "\n");
+  }
+  (void)reload(host);
 }
 
 ModelHostOptions host_options(const ServeFlags& flags) {
@@ -123,12 +130,6 @@ std::shared_ptr<const StaticSite> index_page(const std::string& directory) {
 void serve(const ServeFlags& flags) {
   StopEvents stop_events;
   ServingState state;
-  HttpOptions http = flags.http;
-  http.site = index_page(flags.web_directory);
-  HttpServer server(std::move(http), state);
-  if (auto started = server.start(); !started) fail_command(started.error());
-  write_log_line("listening on " + server.url() + "\n");
-
   std::optional<Error> load_error;
   double ready_after_ms = 0;  // of the first classifier; a reload does not change it
   ModelHost host(host_options(flags),
@@ -145,6 +146,15 @@ void serve(const ServeFlags& flags) {
                      .withdraw = [&](const std::string& reason) { state.withdraw(reason); },
                      .log = [](const std::string& line) { write_log_line(line); },
                  });
+  const std::shared_ptr<AccessControl> access = open_access(flags);
+  HttpOptions http = flags.http;
+  http.site = index_page(flags.web_directory);
+  http.access = access;
+  http.reload = [&host] { return reload(host); };
+  HttpServer server(std::move(http), state);
+  if (auto started = server.start(); !started) fail_command(started.error());
+  write_log_line("listening on " + server.url() + "\n");
+
   std::jthread loader([&] {
     // Linking libtorch takes as long as hashing the bundle: both at once. An error shows up in
     // make_engine.
@@ -157,7 +167,8 @@ void serve(const ServeFlags& flags) {
 
   // Reloading takes a while, during which the other signals must be seen.
   std::jthread reloader;
-  while (stop_events.wait_for_reload()) reloader = std::jthread([&] { reload(host); });
+  while (stop_events.wait_for_reload())
+    reloader = std::jthread([&] { reread_everything(host, access.get()); });
   loader.join();
   state.begin_drain("the server is shutting down");
   // Load balancers learn by asking: until they have, what they send is still answered.
@@ -171,194 +182,12 @@ void serve(const ServeFlags& flags) {
   write_log_line("stopped: everything accepted was answered\n");
 }
 
-/// The SHA-256 of a contract.json, made lower case.
-CLI::Validator contract_hash() {
-  return {[](std::string& text) {
-            constexpr size_t kDigits = 64;
-            const bool digits = std::all_of(text.begin(), text.end(),
-                                            [](unsigned char c) { return std::isxdigit(c) != 0; });
-            if (!digits || text.size() != kDigits) {
-              return "wants the 64 hexadecimal digits of a contract's SHA-256, not \"" +
-                     text.substr(0, 80) + "\"";
-            }
-            text = CLI::detail::to_lower(text);
-            return std::string();
-          },
-          "HEX"};
-}
-
-/// A list of origins as a repeatable flag, and as a comma-separated variable.
-void add_origins(CLI::App& command, const std::string& flag, std::vector<std::string>& origins,
-                 const std::string& variable, const std::string& description) {
-  const CLI::Validator origin(
-      [](std::string& text) {
-        auto parsed = parse_origin(CLI::detail::trim(text));
-        if (!parsed) return parsed.error().message;
-        text = *std::move(parsed);
-        return std::string();
-      },
-      "ORIGIN");
-  command.add_option(flag, origins, description)
-      ->envname(variable)
-      ->delimiter(',')
-      ->allow_extra_args(false)
-      ->transform(origin);
-}
-
-void add_seconds(CLI::App& command, const std::string& flag, std::chrono::seconds& value,
-                 const std::string& variable, const std::string& description) {
-  command
-      .add_option_function<int>(
-          flag, [&value](int seconds) { value = std::chrono::seconds(seconds); }, description)
-      ->envname(variable)
-      ->type_name("SECONDS")
-      ->default_str(std::to_string(value.count()))
-      ->check(CLI::Range(1, 86400));
-}
-
 }  // namespace
 
 void add_serve_command(CLI::App& app) {
   auto flags = std::make_shared<ServeFlags>();
   CLI::App* command = app.add_subcommand("serve", "serve a bundle over HTTP");
-  command->add_option("--bundle", flags->bundle, "directory of the bundle")
-      ->envname("BERALIH_BUNDLE")
-      ->capture_default_str();
-  add_loading_flags(*command, flags->classifier.open);
-  command
-      ->add_option("--expect-contract", flags->expected_contract,
-                   "SHA-256 that contract.json must have; any other bundle is refused")
-      ->envname("BERALIH_EXPECT_CONTRACT")
-      ->transform(contract_hash());
-  command->add_option("--host", flags->http.host, "address to listen on")
-      ->envname("BERALIH_HOST")
-      ->capture_default_str();
-  command->add_option("--port", flags->http.port, "port to listen on; 0 takes a free one")
-      ->envname("BERALIH_PORT")
-      ->check(CLI::Range(0, 65535))
-      ->capture_default_str();
-  command->add_option("--threads", flags->engine.threads, "threads of the network; 0: one per core")
-      ->envname("BERALIH_THREADS")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str();
-  command
-      ->add_option("--max-queue", flags->classifier.queue_capacity,
-                   "requests that may wait for the network; more get 429")
-      ->envname("BERALIH_MAX_QUEUE")
-      ->check(CLI::Range(1, 1'000'000))
-      ->capture_default_str();
-  command
-      ->add_option("--max-batch", flags->max_batch,
-                   "most requests that the network answers together")
-      ->envname("BERALIH_MAX_BATCH")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  command
-      ->add_option("--batch-delay", flags->batch_delay_us,
-                   "microseconds that a request waits for others to fill its batch")
-      ->envname("BERALIH_BATCH_DELAY")
-      ->check(CLI::Range(0, 10'000'000))
-      ->capture_default_str();
-  command
-      ->add_option(
-          "--deadline-ms", flags->deadline_ms,
-          "milliseconds after which nobody waits for an answer; what cannot be met is "
-          "refused at once with 429; the header X-Request-Deadline-Ms sets its own; 0: none")
-      ->envname("BERALIH_DEADLINE_MS")
-      ->check(CLI::Range(0, 86'400'000))
-      ->capture_default_str();
-  command
-      ->add_option("--cpu-engine", flags->cpu_engine,
-                   "mapped: the weights are shared with their file; packed: they are copied in the "
-                   "processor's own order, and the quickest form that reproduces the golden cases "
-                   "is used")
-      ->envname("BERALIH_CPU_ENGINE")
-      ->check(CLI::IsMember({"mapped", "packed"}))
-      ->capture_default_str();
-  command
-      ->add_option("--dtype", flags->engine.dtype,
-                   "what the packed engine computes in; auto: bf16 where the processor has it and "
-                   "it is quicker")
-      ->envname("BERALIH_DTYPE")
-      ->check(CLI::IsMember({"auto", "fp32", "bf16"}))
-      ->capture_default_str();
-  command
-      ->add_flag("--deterministic", flags->classifier.deterministic,
-                 "every batch has the shape of --max-batch: a prediction does not depend on who "
-                 "else was in its batch")
-      ->envname("BERALIH_DETERMINISTIC");
-  command
-      ->add_option("--preprocess-threads", flags->classifier.preprocess_threads,
-                   "threads that decode and resize images; 0: one per core")
-      ->envname("BERALIH_PREPROCESS_THREADS")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str();
-  command
-      ->add_option("--canary-interval", flags->canary_s,
-                   "seconds between golden cases that go through the running service; one that "
-                   "fails turns ready off; 0: none")
-      ->envname("BERALIH_CANARY_INTERVAL")
-      ->check(CLI::Range(0.0, 86'400.0))
-      ->capture_default_str();
-  command
-      ->add_option("--max-body-bytes", flags->http.max_body_bytes,
-                   "largest request body; more gets 413")
-      ->envname("BERALIH_MAX_BODY_BYTES")
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
-      ->capture_default_str();
-  command
-      ->add_option("--drain-delay-ms", flags->drain_delay_ms,
-                   "milliseconds after SIGTERM in which everything is still answered while "
-                   "/v2/health/ready says no: longer than a load balancer's check interval")
-      ->envname("BERALIH_DRAIN_DELAY_MS")
-      ->check(CLI::Range(0, 600'000))
-      ->capture_default_str();
-  command
-      ->add_option("--max-connections", flags->http.max_connections,
-                   "connections that may be open; more get 503")
-      ->envname("BERALIH_MAX_CONNECTIONS")
-      ->check(CLI::Range(1, 1'000'000))
-      ->capture_default_str();
-  command
-      ->add_option("--max-subscribers", flags->http.max_subscribers,
-                   "event streams (/api/events) that may be open; more get 503")
-      ->envname("BERALIH_MAX_SUBSCRIBERS")
-      ->check(CLI::Range(0, 100'000))
-      ->capture_default_str();
-  add_seconds(*command, "--request-timeout", flags->http.request_timeout, "BERALIH_REQUEST_TIMEOUT",
-              "a request must arrive whole within; otherwise 408");
-  add_seconds(*command, "--idle-timeout", flags->http.idle_timeout, "BERALIH_IDLE_TIMEOUT",
-              "a connection may wait for its next request");
-  add_seconds(*command, "--drain-timeout", flags->http.drain_timeout, "BERALIH_DRAIN_TIMEOUT",
-              "on SIGTERM, accepted requests are answered within");
-  command
-      ->add_option("--max-pixels", flags->classifier.max_pixels,
-                   "most pixels of an image; more gets 413")
-      ->envname("BERALIH_MAX_PIXELS")
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
-      ->capture_default_str();
-  command
-      ->add_option("--web", flags->web_directory,
-                   "directory to serve at / instead of the built-in page")
-      ->envname("BERALIH_WEB")
-      ->check(CLI::ExistingDirectory);
-  add_origins(*command, "--allow-origin", flags->http.origins.callers, "BERALIH_ALLOW_ORIGIN",
-              "origin whose pages may call the API (CORS); repeatable");
-  add_origins(*command, "--allow-server", flags->http.origins.servers, "BERALIH_ALLOW_SERVER",
-              "other server that the page may call; repeatable");
-  add_origins(*command, "--allow-embed", flags->http.origins.frames, "BERALIH_ALLOW_EMBED",
-              "origin whose pages may show the page in a frame; repeatable");
-  const std::map<std::string, LogFormat> formats{
-      {"text", LogFormat::kText     },
-      {"json", LogFormat::kJsonLines}
-  };
-  command
-      ->add_option("--log-format", flags->http.log_format,
-                   "lines per request on stderr: text (default) or json")
-      ->envname("BERALIH_LOG_FORMAT")
-      ->transform(CLI::CheckedTransformer(formats, CLI::ignore_case).description("text|json"))
-      ->type_name("FORMAT");
-  command->add_flag("--quiet", flags->quiet, "no line per request")->envname("BERALIH_QUIET");
+  add_serve_flags(*command, *flags);
   command->callback([flags] {
     flags->http.log_requests = !flags->quiet;
     flags->engine.packed = flags->cpu_engine == "packed";

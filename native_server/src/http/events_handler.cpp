@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 
+#include "http/access_control.h"
 #include "http/handlers.h"
 #include "http/incoming.h"
 #include "http/open_answer.h"
@@ -14,12 +15,14 @@ constexpr const char* kEventStream = "text/event-stream";
 /// Of one stream: more than a whole ring of events, so that its replay fits.
 constexpr size_t kMostWaitingBytes = 256u << 10;
 
-/// The events of everybody's runs are the administrator's alone: this is where an admin key would
-/// be asked for. Without keys nobody is one.
-Problem refuse_all_runs() {
+/// The events of everybody's runs are for an admin's key alone; a caller on this machine, who is
+/// the operator where there are no keys, may stand behind a proxy.
+std::optional<Problem> refuse_all_runs(const Exchange& exchange) {
+  const AccessControl& access = *exchange.options.access;
+  if (access.has_keys() && access.is_operator(exchange.request)) return std::nullopt;
   return problem_for_status(
       403,
-      "The events of all runs are for administrators; name the one run that you began: "
+      "The events of all runs are for an admin key (--api-keys); name the one run that you began: "
       "?run=ID with the id that its requests carry as X-Beralih-Run");
 }
 
@@ -38,14 +41,15 @@ Result<std::optional<uint64_t>> read_last_event_id(const httplib::Request& reque
   return std::optional(id);
 }
 
-std::optional<Problem> refuse_parameters(const httplib::Request& request) {
+std::optional<Problem> refuse_parameters(const Exchange& exchange) {
+  const httplib::Request& request = exchange.request;
   for (const auto& [name, value] : request.params) {
     if (name == "run") continue;
     return problem_for(
         {ErrorCode::kInvalidArgument,
          "There is no query parameter \"" + name.substr(0, 80) + "\"; the only one is run"});
   }
-  if (!request.has_param("run")) return refuse_all_runs();
+  if (!request.has_param("run")) return refuse_all_runs(exchange);
   const std::string run = request.get_param_value("run");
   if (request.get_param_value_count("run") == 1 && is_run_id(run)) return std::nullopt;
   return problem_for(
@@ -70,7 +74,7 @@ Problem refuse_subscriber(RunEvents::Answer answer) {
 
 void handle_events(const Exchange& exchange) {
   const httplib::Request& request = exchange.request;
-  if (const auto refusal = refuse_parameters(request)) return exchange.fail(*refusal);
+  if (const auto refusal = refuse_parameters(exchange)) return exchange.fail(*refusal);
   const auto last_id = read_last_event_id(request);
   if (!last_id) return exchange.fail(problem_for(last_id.error()));
 
@@ -82,7 +86,8 @@ void handle_events(const Exchange& exchange) {
     return response.set_content("", kEventStream);
   }
   const auto stream = std::make_shared<OpenAnswer>(kMostWaitingBytes);
-  const std::string run = request.get_param_value("run");
+  const std::string run =
+      request.has_param("run") ? request.get_param_value("run") : std::string(kAllRuns);
   switch (const auto answer = exchange.options.events->subscribe(run, *last_id, stream); answer) {
     case RunEvents::Answer::kNothingMore: response.status = 204; return;
     case RunEvents::Answer::kFull:

@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "engine/model_host.h"
+#include "http/access_control.h"
 #include "http/connection_counts.h"
 #include "http/negotiation.h"
 #include "http/origin.h"
@@ -26,7 +28,9 @@ struct RouteOptions {
   OriginLists origins;
   ServerMetrics* metrics = nullptr;  ///< never null; outlives the server
   std::function<ConnectionCounts()> connections;
-  RunEvents* events = nullptr;  ///< never null; outlives the server
+  RunEvents* events = nullptr;                   ///< never null; outlives the server
+  std::shared_ptr<const AccessControl> access;   ///< never null
+  std::function<Result<ReloadReport>()> reload;  ///< of the bundle; empty: there is none
 };
 
 inline constexpr const char* kJson = "application/json";

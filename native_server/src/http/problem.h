@@ -24,7 +24,7 @@ inline constexpr std::string_view kProblemContentType = "application/problem+jso
 /// The one place where an error becomes a status code.
 Problem problem_for(const Error& error);
 
-/// A problem of HTTP itself, by status: 400, 403, 404, 405, 412, 413, 414, 415, 416, 500, 503,
+/// A problem of HTTP itself, by status: 400, 401, 403, 404, 405, 412, 413, 414, 415, 416, 500, 503,
 /// others.
 Problem problem_for_status(int status, std::string detail);
 

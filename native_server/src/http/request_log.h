@@ -39,6 +39,9 @@ NotedProblem current_problem();
 /// Names the route of this thread's request, for the metrics. Static storage.
 void note_route(std::string_view pattern);
 
+/// Names the API key of this thread's request, for its line in the log.
+void note_key(const std::string& name);
+
 /// Names the problem that this thread's request was answered with, for its line in the log.
 /// `reason` is what the metrics call it where it is a refusal for lack of capacity.
 void note_problem(const std::string& code, const std::string& reason);

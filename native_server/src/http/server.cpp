@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "http/access_control.h"
 #include "http/listener.h"
 #include "http/polled_server.h"
 #include "http/request_log.h"
@@ -62,7 +63,8 @@ HttpServer::HttpServer(HttpOptions options, const ServingState& state)
   add_routes(
       server, state,
       {chosen.max_body_bytes, chosen.site ? chosen.site : StaticSite::embedded(), chosen.origins,
-       &impl_->metrics, [&server] { return server.counts(); }, &impl_->events});
+       &impl_->metrics, [&server] { return server.counts(); }, &impl_->events,
+       chosen.access ? chosen.access : std::make_shared<const AccessControl>(), chosen.reload});
   // It also runs on our own 4xx and 5xx answers: those have their body already.
   server.set_error_handler([](const httplib::Request& request, httplib::Response& response) {
     if (response.body.empty() && !response.content_provider_) {

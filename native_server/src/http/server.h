@@ -3,16 +3,20 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "beralih/result.h"
+#include "engine/model_host.h"
 #include "http/origin.h"
 #include "http/serving_state.h"
 #include "http/static_site.h"
 #include "telemetry/access_log.h"
 
 namespace beralih {
+
+class AccessControl;
 
 struct HttpOptions {
   std::string host = "127.0.0.1";
@@ -26,6 +30,9 @@ struct HttpOptions {
   std::chrono::seconds drain_timeout{30};    ///< at the end, for what has been accepted
   std::shared_ptr<const StaticSite> site;    ///< nullptr: the page that is compiled in
   OriginLists origins;
+  std::shared_ptr<const AccessControl> access;  ///< nullptr: without API keys
+  /// What POST /api/admin/reload does; empty: the address does not exist.
+  std::function<Result<ReloadReport>()> reload;
   bool log_requests = true;
   LogFormat log_format = LogFormat::kText;
 };

@@ -125,6 +125,16 @@ std::string form_answer_json(const std::vector<FormPart>& parts,
   return line_of(all);
 }
 
+std::string reload_json(const ReloadReport& report) {
+  const Json json{
+      {"contract_before", report.contract_before                         },
+      {"contract_after",  report.contract_after                          },
+      {"changed",         report.contract_before != report.contract_after},
+      {"total_ms",        round_to_microseconds(report.total_ms)         }
+  };
+  return json.dump() + "\n";
+}
+
 std::string server_timing(const StageTimings& timings) {
   std::string out;
   for (const Stage& stage : kStages) {

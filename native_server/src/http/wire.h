@@ -9,6 +9,7 @@
 
 #include "beralih/result.h"
 #include "engine/classifier.h"
+#include "engine/model_host.h"
 #include "http/multipart.h"
 
 namespace beralih {
@@ -24,6 +25,9 @@ std::string classification_json(const Classification& answer, const Classifier& 
 std::string form_answer_json(const std::vector<FormPart>& parts,
                              const std::vector<Result<Classification>>& answers,
                              const Classifier& classifier, std::string_view request_id);
+
+/// The 200 body of POST /api/admin/reload.
+std::string reload_json(const ReloadReport& report);
 
 /// The Server-Timing header's value.
 std::string server_timing(const StageTimings& timings);

@@ -66,13 +66,19 @@ void RunEvents::end_request(const std::string& run) {
 
 void RunEvents::publish(const std::string& run, std::string_view type, std::string_view data) {
   const std::lock_guard lock(mutex_);
-  Run* const found = find_or_make(run);
-  if (found == nullptr) return;
   ++published_;
-  const uint64_t id = ++found->last_id;
-  found->events.push_back({id, "id: " + std::to_string(id) + "\n" + event_bytes(type, data)});
-  if (found->events.size() > limits_.events_per_run) found->events.pop_front();
-  tell(*found, found->events.back().bytes);
+  if (Run* const found = find_or_make(run)) add(*found, type, data);
+  const auto all = runs_.find(kAllRuns);
+  if (all == runs_.end() || all->second.sinks.empty()) return;
+  all->second.active = now_();
+  add(all->second, type, "{\"run\":\"" + run + "\"," + std::string(data.substr(1)));
+}
+
+void RunEvents::add(Run& run, std::string_view type, std::string_view data) {
+  const uint64_t id = ++run.last_id;
+  run.events.push_back({id, "id: " + std::to_string(id) + "\n" + event_bytes(type, data)});
+  if (run.events.size() > limits_.events_per_run) run.events.pop_front();
+  tell(run, run.events.back().bytes);
 }
 
 void RunEvents::tell(Run& run, std::string_view bytes) {
@@ -142,11 +148,12 @@ void RunEvents::tick() {
       it = runs_.erase(it);
       continue;
     }
+    const bool all = it->first == kAllRuns;  // has no end of its own
     ++it;
     if (run.sinks.empty()) continue;
-    if (is_done(run, now)) {
+    if (!all && is_done(run, now)) {
       finish(run, "done");
-    } else if (run.in_flight == 0 && now - run.active >= limits_.idle_after) {
+    } else if (!all && run.in_flight == 0 && now - run.active >= limits_.idle_after) {
       finish(run, "idle");
     } else if (now - run.heartbeat >= limits_.heartbeat) {
       tell(run, kHeartbeat);

@@ -20,6 +20,9 @@ namespace beralih {
 /// 128 bits as 32 lower-case hexadecimal digits.
 bool is_run_id(std::string_view text);
 
+/// Instead of an id: the events of all runs while somebody listens to them, each with its run.
+inline constexpr std::string_view kAllRuns = "";
+
 /// Where a subscriber's events go, as the bytes of an event stream.
 class EventSink {
  public:
@@ -93,6 +96,7 @@ class RunEvents {
     Clock::time_point heartbeat;  ///< the last bytes that its subscribers were sent
   };
 
+  void add(Run& run, std::string_view type, std::string_view data);
   Run* find_or_make(const std::string& run);
   bool make_room();
   void tell(Run& run, std::string_view bytes);

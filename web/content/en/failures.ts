@@ -94,6 +94,10 @@ export const failures: Pick<Content, 'pageFailures' | 'serverFailures'> = {
       title: 'The server preprocesses differently (412).',
       text: (f) => `First difference in ${f.field}: page ${f.ours}, server ${f.theirs}. The tensors would not be equal, so the server declined to compare.`,
     },
+    key_needed: {
+      title: 'The server answers only who has a key.',
+      text: (f) => `${f.origin} asked for an API key (status ${f.status}), which this page does not have. What the page computed itself holds all the same; compare with a server that runs without --api-keys.`,
+    },
     not_ready: { title: 'The server is not ready yet (503).', text: (f) => `It is still loading its model. Try again in ${f.seconds} s.` },
     overloaded: { title: 'The server is full (429).', text: (f) => `It refused this request so that others stay fast. Try again in ${f.seconds} s.` },
     refused_image: { title: 'The server refused this image.', text: (f) => `Status ${f.status}: ${f.detail}` },

@@ -94,6 +94,10 @@ export const failures: Pick<Content, 'pageFailures' | 'serverFailures'> = {
       title: 'Server memakai pra-pemrosesan lain (412).',
       text: (f) => `Beda pertama pada ${f.field}: halaman ${f.ours}, server ${f.theirs}. Tensornya tidak akan sama, jadi server menolak membandingkan.`,
     },
+    key_needed: {
+      title: 'Server hanya menjawab pemegang kunci.',
+      text: (f) => `${f.origin} meminta kunci API (status ${f.status}), yang tidak dimiliki halaman ini. Hasil hitungan halaman ini sendiri tetap berlaku; bandingkan dengan server yang berjalan tanpa --api-keys.`,
+    },
     not_ready: { title: 'Server belum siap (503).', text: (f) => `Model masih dimuat di server. Coba lagi dalam ${f.seconds} detik.` },
     overloaded: { title: 'Server sedang penuh (429).', text: (f) => `Server menolak permintaan ini agar yang lain tetap cepat. Coba lagi dalam ${f.seconds} detik.` },
     refused_image: { title: 'Server menolak gambar ini.', text: (f) => `Status ${f.status}: ${f.detail}` },

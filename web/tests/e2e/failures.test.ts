@@ -95,6 +95,7 @@ describe('the server', () => {
   test.each([
     [500, {}, 'broken', 'answered with status 500'],
     [429, { 'Retry-After': '7' }, 'overloaded', 'Try again in 7 s'],
+    [401, {}, 'key_needed', 'asked for an API key (status 401)'],
     [503, { 'Retry-After': '2' }, 'not_ready', 'Try again in 2 s'],
     [413, {}, 'refused_image', 'Status 413: because of a reason'],
   ])('answers %i', async (status, headers, code, words) => {

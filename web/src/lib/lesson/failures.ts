@@ -32,6 +32,7 @@ export const serverFailureCodes = [
   'declined',
   'timeout',
   'contract_mismatch',
+  'key_needed',
   'not_ready',
   'overloaded',
   'refused_image',

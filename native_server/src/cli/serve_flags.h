@@ -1,0 +1,40 @@
+// The options of `beralih serve`.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cli/commands.h"
+#include "engine/classifier.h"
+#include "engine/engine_module.h"
+#include "http/server.h"
+
+namespace beralih {
+
+struct ServeFlags {
+  std::string bundle = kDefaultBundle;
+  HttpOptions http;
+  std::string expected_contract;  ///< empty: whichever the bundle has
+  std::string web_directory;      ///< empty: the page that is compiled in
+  std::string api_keys;           ///< empty: without
+  std::vector<std::string> open_to_all{"health",
+                                       "page"};  ///< what needs no key, where there are any
+  ClassifierOptions classifier;
+  EngineOptions engine;
+  std::string cpu_engine = "mapped";
+  int64_t batch_delay_us = 0;
+  int64_t deadline_ms = 10'000;
+  int64_t drain_delay_ms = 0;
+  double canary_s = 10;
+  /// One image at a time gives the same bits every time, and on a CPU costs little throughput.
+  size_t max_batch = 1;
+  bool quiet = false;
+};
+
+/// Declares them; `flags` must outlive the command line.
+void add_serve_flags(CLI::App& command, ServeFlags& flags);
+
+}  // namespace beralih
