@@ -272,8 +272,8 @@ def test_preflight_of_a_listed_origin(page):
         assert answer.headers["Access-Control-Allow-Origin"] == PAGE
         assert "post" in words(answer.headers["Access-Control-Allow-Methods"])
         assert words(answer.headers["Access-Control-Allow-Headers"]) == {
-            "authorization", "content-type", "beralih-contract", "x-request-id", "x-beralih-run",
-            "inference-header-content-length"}
+            "authorization", "content-type", "beralih-contract", "x-request-id", "x-beralih-run", "last-event-id",
+            "x-request-deadline-ms", "x-beralih-priority", "traceparent", "inference-header-content-length"}
         assert int(answer.headers["Access-Control-Max-Age"]) > 0
         assert answer.headers["Vary"] == "Origin"
 

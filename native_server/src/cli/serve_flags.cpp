@@ -167,6 +167,12 @@ void add_serve_flags(CLI::App& command, ServeFlags& flags) {
       ->envname("BERALIH_MAX_CONNECTIONS")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
+  command
+      .add_option("--max-subscribers", flags.http.max_subscribers,
+                  "event streams (/api/events) that may be open; more get 503")
+      ->envname("BERALIH_MAX_SUBSCRIBERS")
+      ->check(CLI::Range(0, 100'000))
+      ->capture_default_str();
   add_seconds(command, "--request-timeout", flags.http.request_timeout, "BERALIH_REQUEST_TIMEOUT",
               "a request must arrive whole within; otherwise 408");
   add_seconds(command, "--idle-timeout", flags.http.idle_timeout, "BERALIH_IDLE_TIMEOUT",

@@ -17,6 +17,7 @@
 #include "http/problem.h"
 #include "http/serving_state.h"
 #include "http/static_site.h"
+#include "telemetry/run_events.h"
 #include "telemetry/server_metrics.h"
 
 namespace beralih {
@@ -29,6 +30,7 @@ struct RouteOptions {
   OriginLists origins;
   ServerMetrics* metrics = nullptr;  ///< never null; outlives the server
   std::function<ConnectionCounts()> connections;
+  RunEvents* events = nullptr;                   ///< never null; outlives the server
   std::shared_ptr<const AccessControl> access;   ///< never null
   std::function<Result<ReloadReport>()> reload;  ///< of the bundle; empty: there is none
   std::shared_ptr<Lab> lab;                      ///< nullptr: lab mode is off

@@ -8,6 +8,9 @@ namespace beralih {
 void handle_classify(const Exchange& exchange);
 void handle_contract(const Exchange& exchange);
 void handle_artifacts(const Exchange& exchange);
+void handle_events(const Exchange& exchange);
+void handle_version(const Exchange& exchange);
+void handle_openapi(const Exchange& exchange);
 void handle_live(const Exchange& exchange);
 void handle_ready(const Exchange& exchange);
 

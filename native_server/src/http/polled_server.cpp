@@ -32,11 +32,6 @@ constexpr size_t kRefusedConnections = 256;     ///< beyond the limit, which are
 constexpr size_t kMaxBufferedBytes = 1u << 30;  ///< of all requests that are not whole yet
 constexpr int kNothing = 0;
 
-bool is_gone(int socket) {
-  pollfd state{socket, POLLRDHUP, 0};
-  return ::poll(&state, 1, 0) > 0 && (state.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
-}
-
 bool has_bytes(int socket) {
   char byte = 0;
   return ::recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
@@ -101,6 +96,9 @@ void PolledServer::stop_serving() {
   ::eventfd_write(wake_, 1);
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
+  for (const auto& [socket, connection] : connections_) {
+    if (connection->open_answer) connection->open_answer->detach();
+  }
   connections_.clear();
   ::close(epoll_);
   ::close(wake_);
@@ -200,6 +198,7 @@ void PolledServer::handle(const ConnectionPtr& connection) {
 
 PolledServer::Step PolledServer::advance(const ConnectionPtr& connection) {
   if (!connection->output.empty()) return send_output(connection);
+  if (connection->open_answer) return continue_answer(connection);
   if (connection->phase == Connection::Phase::kLingering) return linger(connection);
   if (connection->close_after_output) {
     connection->transport->finish();
@@ -292,33 +291,6 @@ PolledServer::Step PolledServer::linger(const ConnectionPtr& connection) {
   return Step::kWaiting;
 }
 
-void PolledServer::answer(const ConnectionPtr& connection) {
-  ReceivedRequest received = connection->reader.take();
-  connection->buffered = 0;
-  connection->wait = Connection::Wait::kForRequest;
-  ++connection->answered;
-  if (received.status != 0 && !received.head_is_valid)
-    return refuse(*connection, received.status, received.detail);
-
-  AnswerStream stream(*connection, received.head);
-  IncomingRequest& incoming = incoming_request();
-  incoming.body = std::move(received.body);
-  if (received.status != 0) incoming.refusal = problem_for_status(received.status, received.detail);
-  incoming.is_gone = [connection] { return is_gone(connection->socket); };
-  incoming.begin_stream = [&stream] { stream.begin_stream(); };
-  bool close_wanted = received.close || ending_ || stopping_;
-  const bool written = process_request(stream, close_wanted, close_wanted, [](auto& request) {
-    request.headers.erase("Expect");  // it has been met
-  });
-  incoming = {};
-  connection->close_after_output = close_wanted || !written;
-}
-
-void PolledServer::refuse(Connection& connection, int status, const std::string& detail) {
-  connection.output.append(options_.refuse(status, detail));
-  connection.close_after_output = true;
-}
-
 void PolledServer::wait_for(const ConnectionPtr& connection, Connection::Wait wait, uint32_t events,
                             Clock::time_point deadline) {
   connection->wait = wait;
@@ -332,6 +304,7 @@ void PolledServer::wait_for(const ConnectionPtr& connection, Connection::Wait wa
 }
 
 void PolledServer::close(const ConnectionPtr& connection) {
+  if (connection->open_answer) connection->open_answer->detach();
   connection->owner = Connection::Owner::kNobody;
   ::epoll_ctl(epoll_, EPOLL_CTL_DEL, connection->socket, nullptr);
   const std::lock_guard lock(mutex_);
@@ -355,6 +328,7 @@ void PolledServer::watch() {
                       [this] { return finished_; });
     lock.unlock();
     if (!stopping_) accept_waiting();  // also where there was no descriptor for a connection
+    if (options_.tick) options_.tick();
     size_t buffered = 0;
     const auto now = Clock::now();
     for (const ConnectionPtr& connection : connections()) {

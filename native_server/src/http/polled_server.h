@@ -37,6 +37,8 @@ struct PollOptions {
   std::chrono::milliseconds hold{0};
   /// Makes the bytes of an answer to what cannot be read as a request; the connection ends with it.
   std::function<std::string(int status, const std::string& detail)> refuse;
+  /// Called a few times a second. May be empty.
+  std::function<void()> tick;
 };
 
 class PolledServer : public httplib::Server {
@@ -74,6 +76,9 @@ class PolledServer : public httplib::Server {
   Step send_output(const ConnectionPtr& connection);
   Step read_more(const ConnectionPtr& connection);
   Step linger(const ConnectionPtr& connection);
+  Step continue_answer(const ConnectionPtr& connection);
+  void wake(const Connection& connection) const;
+  void keep_open(const ConnectionPtr& connection, std::shared_ptr<OpenAnswer> answer);
   void consume(Connection& connection);
   void answer(const ConnectionPtr& connection);
   void refuse(Connection& connection, int status, const std::string& detail);

@@ -84,6 +84,8 @@ void note_problem(const std::string& code, const std::string& reason) {
   context.reason = reason;
 }
 
+NotedProblem current_problem() { return {ensure_context().problem, context.reason}; }
+
 void note_key(const std::string& name) { ensure_context().key = name; }
 
 void note_route(std::string_view pattern) { ensure_context().route = pattern; }

@@ -28,6 +28,14 @@ std::string refuse_unread(const RequestHookOptions& options, int status, const s
 /// The id of the request that this thread handles.
 const std::string& current_request_id();
 
+struct NotedProblem {
+  const std::string& code;  ///< empty: none
+  const std::string& reason;
+};
+
+/// What note_problem() was last told for this thread's request.
+NotedProblem current_problem();
+
 /// Names the route of this thread's request, for the metrics. Static storage.
 void note_route(std::string_view pattern);
 

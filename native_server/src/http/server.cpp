@@ -36,18 +36,27 @@ size_t raise_descriptor_limit() {
   return limit.rlim_cur;
 }
 
+RunEventLimits event_limits(const HttpOptions& options) {
+  RunEventLimits limits;
+  limits.subscribers = options.max_subscribers;
+  limits.runs = std::max(limits.runs, options.max_subscribers + options.connection_threads);
+  return limits;
+}
+
 }  // namespace
 
 struct HttpServer::Impl {
+  explicit Impl(HttpOptions chosen) : options(std::move(chosen)), events(event_limits(options)) {}
+
   HttpOptions options;
   ServerMetrics metrics;
+  RunEvents events;
   RequestHookOptions hooks;
   PolledServer server;
 };
 
 HttpServer::HttpServer(HttpOptions options, const ServingState& state)
-    : impl_(std::make_unique<Impl>()) {
-  impl_->options = std::move(options);
+    : impl_(std::make_unique<Impl>(std::move(options))) {
   PolledServer& server = impl_->server;
   const HttpOptions& chosen = impl_->options;
   server.set_keep_alive_timeout(chosen.idle_timeout.count());
@@ -55,11 +64,12 @@ HttpServer::HttpServer(HttpOptions options, const ServingState& state)
 
   impl_->hooks = {chosen.log_requests, chosen.log_format, chosen.origins, &impl_->metrics};
   add_request_hooks(server, impl_->hooks);
-  add_routes(server, state,
-             {chosen.max_body_bytes, chosen.site ? chosen.site : StaticSite::embedded(),
-              chosen.origins, &impl_->metrics, [&server] { return server.counts(); },
-              chosen.access ? chosen.access : std::make_shared<const AccessControl>(),
-              chosen.reload, chosen.lab});
+  add_routes(
+      server, state,
+      {chosen.max_body_bytes, chosen.site ? chosen.site : StaticSite::embedded(), chosen.origins,
+       &impl_->metrics, [&server] { return server.counts(); }, &impl_->events,
+       chosen.access ? chosen.access : std::make_shared<const AccessControl>(), chosen.reload,
+       chosen.lab});
   // It also runs on our own 4xx and 5xx answers: those have their body already.
   server.set_error_handler([](const httplib::Request& request, httplib::Response& response) {
     if (response.body.empty() && !response.content_provider_) {
@@ -109,6 +119,7 @@ Status HttpServer::start() {
   polling.refuse = [hooks = impl_->hooks](int status, const std::string& detail) {
     return refuse_unread(hooks, status, detail);
   };
+  polling.tick = [events = &impl_->events] { events->tick(); };
   polling.socket_is_shared = inherited_;
   if (inherited_) polling.hold = kMostHeld;
   impl_->server.serve(listener->socket, std::move(polling),
@@ -120,6 +131,9 @@ void HttpServer::begin_accepting() { impl_->server.begin_accepting(); }
 
 void HttpServer::begin_drain() { impl_->server.end_connections(); }
 
-void HttpServer::stop() { impl_->server.stop_serving(); }
+void HttpServer::stop() {
+  impl_->events.close();
+  impl_->server.stop_serving();
+}
 
 }  // namespace beralih

@@ -26,6 +26,7 @@ struct HttpOptions {
   size_t max_body_bytes = 20u << 20;
   size_t connection_threads = 64;            ///< requests that may be answered at once
   size_t max_connections = 4096;             ///< more get 503
+  size_t max_subscribers = 256;              ///< of /api/events; more get 503
   std::chrono::seconds request_timeout{60};  ///< from its first byte to its last
   std::chrono::seconds idle_timeout{60};     ///< between two requests
   std::chrono::seconds drain_timeout{30};    ///< at the end, for what has been accepted

@@ -186,8 +186,20 @@ void Scheduler::release() {
   if (stopping_) wake_.notify_all();
 }
 
-InferenceAnswer Scheduler::submit(Admission admission, Tensor tensor) {
-  QueuedRequest request{std::move(tensor), std::move(admission.terms_), options_.now(), {}};
+size_t Scheduler::in_progress() const {
+  const std::lock_guard lock(mutex_);
+  return admitted_ + queue_.size() + running_;
+}
+
+InferenceAnswer Scheduler::submit(Admission admission, Tensor tensor, ObservedItem observed) {
+  if (observed.observer) {
+    // Said before it is true for everybody: afterwards the network may have been quicker.
+    const int64_t others = options_.metrics->waiting.load(std::memory_order_relaxed);
+    observed.observer->queued(observed.index,
+                              static_cast<size_t>(std::max<int64_t>(others, 0)) + 1);
+  }
+  QueuedRequest request{
+      std::move(tensor), std::move(admission.terms_), options_.now(), std::move(observed), {}};
   admission.owner_ = nullptr;
   InferenceAnswer answer = request.answer.get_future();
   const std::lock_guard lock(mutex_);
@@ -327,6 +339,11 @@ void Scheduler::run(InferenceEngine& engine, Batch batch) {
   tensors.reserve(batch.bucket);
   for (QueuedRequest& request : batch.requests) tensors.push_back(std::move(request.tensor));
   while (tensors.size() < batch.bucket) tensors.push_back(*options_.example);
+  for (const QueuedRequest& request : batch.requests) {
+    if (!request.observed.observer) continue;
+    request.observed.observer->batched(request.observed.index, count, batch.bucket,
+                                       Milliseconds(options_.now() - request.submitted).count());
+  }
 
   const TimePoint begin = options_.now();
   metrics.running_since_ns.store(nanoseconds(begin), std::memory_order_relaxed);
@@ -353,12 +370,15 @@ void Scheduler::run(InferenceEngine& engine, Batch batch) {
   for (size_t i = 0; i < count; ++i) {
     const double queue_ms = Milliseconds(begin - batch.requests[i].submitted).count();
     metrics.record_queue_time(queue_ms);
+    const ObservedItem& observed = batch.requests[i].observed;
+    if (rows && observed.observer) observed.observer->inferred(observed.index, count, inference_ms);
     (rows ? metrics.answered : metrics.failed).fetch_add(1, std::memory_order_relaxed);
     auto& answer = batch.requests[i].answer;
     if (!rows) {
       answer.set_value(rows.error());
     } else {
-      answer.set_value(InferenceOutcome{std::move((*rows)[i]), queue_ms, inference_ms, count});
+      answer.set_value(
+          InferenceOutcome{std::move((*rows)[i]), queue_ms, inference_ms, count, batch.bucket});
     }
   }
 }

@@ -90,6 +90,8 @@ export interface ClassifyRequest {
   bytes: Uint8Array<ArrayBuffer>
   contentType: string
   preprocessingHash: string
+  /** Of the run whose events the server may tell meanwhile. */
+  run?: string | undefined
   stop: AbortSignal
 }
 
@@ -100,7 +102,11 @@ export function classify(request: ClassifyRequest): Promise<Outcome<{ answer: An
     const response = await fetch(new URL('api/classify', request.base), {
       method: 'POST',
       body: request.bytes,
-      headers: { 'Content-Type': request.contentType, 'Beralih-Contract': request.preprocessingHash },
+      headers: {
+        'Content-Type': request.contentType,
+        'Beralih-Contract': request.preprocessingHash,
+        ...(request.run === undefined ? {} : { 'X-Beralih-Run': request.run }),
+      },
       signal,
     })
     const body = await bodyOf(response)

@@ -26,6 +26,7 @@ export type FlowEvent = { /** ms since the press */ at: number } & (
   | ({ kind: 'preprocessed'; name: string; inputBytes: number } & Preprocessed)
   | { kind: 'request-sent'; url: string; bytes: number }
   | { kind: 'page-predicted'; labels: string[]; prediction: PagePrediction }
+  | { kind: 'server-told'; text: string }
   | { kind: 'server-answered'; answer: Answer; wallMs: number }
   | { kind: 'server-failed'; failure: ServerFailure; /** The server's own, of a 412. */ preprocessingText?: string }
   | { kind: 'failed'; failure: PageFailure }

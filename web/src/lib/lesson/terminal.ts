@@ -73,6 +73,8 @@ export function lineFor(event: FlowEvent): Line | null {
       const top = predictions[0]
       return page(`forward ${ms(inferenceMs)}: ${top ? `${event.labels[top.index] ?? top.index} ${top.probability.toFixed(4)}` : 'no classes'}`)
     }
+    case 'server-told':
+      return server(event.text)
     case 'server-answered': {
       const { answer } = event
       const top = answer.predictions[0]
