@@ -5,7 +5,7 @@ cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 
 default_suites=(format core server fuzz_replay wasm_core wasm_core_scalar wasm python web e2e asan_core)
 # What takes longer than the default run allows.
-full_suites=("${default_suites[@]}" asan tsan fuzz model_1gb importers)
+full_suites=("${default_suites[@]}" asan tsan fuzz model_1gb importers restarts bad_company overload soak)
 asked_suites=(bench) # neither in the default nor in "full": its figures need a machine that does nothing else
 suite_limit_s=900
 
@@ -69,6 +69,12 @@ suite_python() {
 }
 suite_model_1gb() { slow_test model_1gb; }
 suite_importers() { slow_test importers; }
+suite_overload() { slow_test overload; }
+# BERALIH_SOAK_SECONDS: 120 where it is not set. Behind asan, which builds the server of its second half.
+suite_soak() { suite_limit_s=$((${BERALIH_SOAK_SECONDS:-120} * 2 + 300)) slow_test soak; }
+# About 15 minutes: 250 restarts and 50 reloads under load.
+suite_restarts() { suite_limit_s=1800 slow_test restarts; }
+suite_bad_company() { slow_test bad_company; }
 slow_test() {
   limited /usr/bin/python3 -m pytest "tests/slow/test_$1.py" -q -p no:cacheprovider --junitxml="$reports/$1.xml"
 }
@@ -84,8 +90,13 @@ suite_wasm_core_scalar() {
 }
 suite_wasm() {
   # npm packs the module; it may be newer than the node that runs it.
+  local status=0
   BERALIH_NPM_BIN=$node_bin limited node --test --test-reporter=junit \
-    --test-reporter-destination="$reports/wasm.xml" tests/wasm/*.test.mjs
+    --test-reporter-destination="$reports/wasm-node.xml" tests/wasm/*.test.mjs || status=$?
+  # What drives the browser wants the newer Node.
+  limited "$node_bin/node" --test --test-reporter=junit --test-reporter-destination="$reports/wasm-browser.xml" \
+    tests/wasm/browser/*.test.mjs || status=$?
+  return "$status"
 }
 in_page() { PATH="$node_bin:$PATH" limited npm --prefix web run "$@"; }
 suite_web() { in_page check && BERALIH_JUNIT="$reports/web.xml" in_page test; }
@@ -102,10 +113,13 @@ sanitized() {
 suite_bench() {
   cmake --build --preset release --target preprocess_bench
   limited /usr/bin/python3 tests/bench/preprocess_bench.py build/release/tests/preprocess_bench \
-    "$BERALIH_BUNDLE/golden/dog1.jpg" --junit "$reports/bench.xml" || return
+    "$BERALIH_BUNDLE/golden/dog1.jpg" --node "$node_bin/node" --junit "$reports/bench.xml" || return
   # Writes tests/bench/results; about six minutes.
   cmake --build --preset release --target engine_bench
-  limited /usr/bin/python3 tests/bench/service_bench.py "$BERALIH_BIN" "$BERALIH_BUNDLE"
+  limited /usr/bin/python3 tests/bench/service_bench.py "$BERALIH_BIN" "$BERALIH_BUNDLE" || return
+  limited /usr/bin/python3 tests/bench/lab_record.py "$BERALIH_BIN" "$BERALIH_BUNDLE" || return
+  cmake --build --preset release --target server_load
+  limited /usr/bin/python3 tests/bench/server_bench.py "$BERALIH_BIN" "$BERALIH_BUNDLE" --junit "$reports/server_bench.xml"
 }
 # The core, which reads what strangers send, in every run; the rest of asan in full.
 suite_asan_core() {

@@ -12,13 +12,16 @@
 #include "cli/commands.h"
 #include "cli/report.h"
 #include "cli/serve_flags.h"
+#include "cli/serve_lab.h"
 #include "cli/stop_events.h"
 #include "engine/classifier.h"
 #include "engine/engine_module.h"
 #include "engine/model_host.h"
+#include "engine/null_engine.h"
 #include "http/access_control.h"
 #include "http/server.h"
 #include "http/static_site.h"
+#include "http/tls.h"
 #include "telemetry/access_log.h"
 #include "telemetry/process.h"
 #include "telemetry/service_manager.h"
@@ -92,13 +95,27 @@ std::shared_ptr<AccessControl> open_access(const ServeFlags& flags) {
   return *std::move(access);
 }
 
+/// nullptr: plain HTTP.
+std::shared_ptr<TlsIdentity> open_tls(const ServeFlags& flags) {
+  if (flags.tls_certificate.empty()) return nullptr;
+  auto tls = TlsIdentity::open(flags.tls_certificate, flags.tls_key);
+  if (!tls) fail_command(tls.error());
+  write_log_line("TLS certificate: " + (*tls)->description() + "\n");
+  return *std::move(tls);
+}
+
+void log_reread(const std::string& what, const Status& read, const std::string& now) {
+  write_log_line(
+      what + (read ? " read anew" + now : " not read anew, as before: " + read.error().message) +
+      "\n");
+}
+
 /// What SIGHUP does, each part whether or not the others succeed.
-void reread_everything(ModelHost& host, AccessControl* access) {
-  if (access != nullptr) {
-    const Status read = access->reread();
-    write_log_line(
-        read ? "API keys read anew\n"
-             : "API keys not read anew, those before still hold: " + read.error().message + "\n");
+void reread_everything(ModelHost& host, AccessControl* access, TlsIdentity* tls) {
+  if (access != nullptr) log_reread("API keys", access->reread(), "");
+  if (tls != nullptr) {
+    const Status read = tls->reread();
+    log_reread("TLS certificate", read, ": " + tls->description());
   }
   (void)reload(host);
 }
@@ -113,6 +130,7 @@ ModelHostOptions host_options(const ServeFlags& flags) {
   options.canary_interval = std::chrono::milliseconds(static_cast<int64_t>(flags.canary_s * 1000));
   options.make_engine = [&flags](const Bundle& bundle) -> Result<std::unique_ptr<InferenceEngine>> {
     if (auto expected = check_expected_contract(flags, bundle); !expected) return expected.error();
+    if (flags.engine_name == kNullDevice) return make_null_engine(bundle);
     return make_engine(bundle, flags.engine);
   };
   return options;
@@ -147,30 +165,47 @@ void serve(const ServeFlags& flags) {
                      .log = [](const std::string& line) { write_log_line(line); },
                  });
   const std::shared_ptr<AccessControl> access = open_access(flags);
+  const std::shared_ptr<TlsIdentity> tls = open_tls(flags);
+  const auto lab = make_lab(flags);
+  if (!lab) fail_command(lab.error());
   HttpOptions http = flags.http;
+  http.tls = tls;
   http.site = index_page(flags.web_directory);
+  http.lab = *lab;
   http.access = access;
   http.reload = [&host] { return reload(host); };
   HttpServer server(std::move(http), state);
   if (auto started = server.start(); !started) fail_command(started.error());
-  write_log_line("listening on " + server.url() + "\n");
+  write_log_line("listening on " + server.url() +
+                 (server.inherited() ? ", a socket that was handed over\n" : "\n"));
 
   std::jthread loader([&] {
+    if (flags.lab.policy != LoadPolicy::kAtStart) {
+      load_on_demand(state, host_options(flags), flags);
+      return server.begin_accepting();
+    }
     // Linking libtorch takes as long as hashing the bundle: both at once. An error shows up in
     // make_engine.
-    const std::jthread linking([] { (void)load_engine_module(); });
+    const std::jthread linking([&flags] {
+      if (flags.engine_name != kNullDevice) (void)load_engine_module();
+    });
     if (auto started = host.start(); !started) {
       load_error = started.error();
       stop_events.raise();
+    } else {
+      server.begin_accepting();
     }
   });
 
   // Reloading takes a while, during which the other signals must be seen.
   std::jthread reloader;
   while (stop_events.wait_for_reload())
-    reloader = std::jthread([&] { reread_everything(host, access.get()); });
+    reloader = std::jthread([&] { reread_everything(host, access.get(), tls.get()); });
   loader.join();
+  const auto drain_start = std::chrono::steady_clock::now();
   state.begin_drain("the server is shutting down");
+  if (*lab) (*lab)->shutdown();
+  server.begin_drain();
   // Load balancers learn by asking: until they have, what they send is still answered.
   std::this_thread::sleep_for(std::chrono::milliseconds(flags.drain_delay_ms));
   host.stop();
@@ -178,8 +213,13 @@ void serve(const ServeFlags& flags) {
   server.stop();
   if (reloader.joinable()) reloader.join();
   if (load_error) fail_command(*load_error);
-  host.current()->shutdown();
-  write_log_line("stopped: everything accepted was answered\n");
+  if (host.current() != nullptr) host.current()->shutdown();
+  char seconds[32];
+  std::snprintf(
+      seconds, sizeof seconds, "%.2f",
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - drain_start).count());
+  write_log_line("stopped after " + std::string(seconds) +
+                 " s: everything accepted was answered\n");
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/loading_flags.h"
+#include "engine/null_engine.h"
 #include "http/origin.h"
 #include "telemetry/access_log.h"
 
@@ -65,6 +66,7 @@ void add_serve_flags(CLI::App& command, ServeFlags& flags) {
       ->envname("BERALIH_BUNDLE")
       ->capture_default_str();
   add_loading_flags(command, flags.classifier.open);
+  add_lab_flags(command, flags.lab);
   command
       .add_option("--expect-contract", flags.expected_contract,
                   "SHA-256 that contract.json must have; any other bundle is refused")
@@ -105,6 +107,13 @@ void add_serve_flags(CLI::App& command, ServeFlags& flags) {
           "refused at once with 429; the header X-Request-Deadline-Ms sets its own; 0: none")
       ->envname("BERALIH_DEADLINE_MS")
       ->check(CLI::Range(0, 86'400'000))
+      ->capture_default_str();
+  command
+      .add_option("--engine", flags.engine_name,
+                  "torch: the bundle's network; null: none, every answer is zeros, for measuring "
+                  "the server around it")
+      ->envname("BERALIH_ENGINE")
+      ->check(CLI::IsMember({"torch", kNullDevice}))
       ->capture_default_str();
   command
       .add_option("--cpu-engine", flags.cpu_engine,
@@ -187,6 +196,19 @@ void add_serve_flags(CLI::App& command, ServeFlags& flags) {
               "other server that the page may call; repeatable");
   add_origins(command, "--allow-embed", flags.http.origins.frames, "BERALIH_ALLOW_EMBED",
               "origin whose pages may show the page in a frame; repeatable");
+  CLI::Option* certificate =
+      command
+          .add_option("--tls-cert", flags.tls_certificate,
+                      "PEM file of the certificate with its chain: serve HTTPS alone; read anew on "
+                      "SIGHUP")
+          ->envname("BERALIH_TLS_CERT")
+          ->option_text("FILE");
+  CLI::Option* key =
+      command.add_option("--tls-key", flags.tls_key, "PEM file of its key, without passphrase")
+          ->envname("BERALIH_TLS_KEY")
+          ->option_text("FILE");
+  certificate->needs(key);
+  key->needs(certificate);
   command
       .add_option(
           "--api-keys", flags.api_keys,

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/lab_flags.h"
 #include "engine/classifier.h"
 #include "engine/engine_module.h"
 #include "http/server.h"
@@ -19,11 +20,14 @@ struct ServeFlags {
   HttpOptions http;
   std::string expected_contract;  ///< empty: whichever the bundle has
   std::string web_directory;      ///< empty: the page that is compiled in
-  std::string api_keys;           ///< empty: without
+  std::string tls_certificate;    ///< empty: plain HTTP
+  std::string tls_key;
+  std::string api_keys;  ///< empty: without
   std::vector<std::string> open_to_all{"health",
                                        "page"};  ///< what needs no key, where there are any
   ClassifierOptions classifier;
   EngineOptions engine;
+  std::string engine_name = "torch";
   std::string cpu_engine = "mapped";
   int64_t batch_delay_us = 0;
   int64_t deadline_ms = 10'000;
@@ -32,6 +36,7 @@ struct ServeFlags {
   /// One image at a time gives the same bits every time, and on a CPU costs little throughput.
   size_t max_batch = 1;
   bool quiet = false;
+  LabFlags lab;
 };
 
 /// Declares them; `flags` must outlive the command line.

@@ -81,6 +81,7 @@ struct ClassifierOptions {
   size_t preprocess_threads = 0;              ///< 0: one per core
   std::shared_ptr<SchedulerMetrics> metrics;  ///< nullptr: the classifier's own
   OpenOptions open;                           ///< how the bundle's files are checked
+  bool check_golden = true;                   ///< load() reproduces a golden case
 };
 
 /// What a start consisted of, in milliseconds.

@@ -106,7 +106,7 @@ void classify_form(const Exchange& exchange, Classifier& classifier, size_t k,
 }
 
 void classify(const Exchange& exchange, const std::shared_ptr<RunReport>& report) {
-  const std::shared_ptr<Classifier> classifier = exchange.state.classifier();
+  const std::shared_ptr<Classifier> classifier = exchange.state.classifier_for_request();
   if (classifier == nullptr) return exchange.fail_not_ready();
   exchange.response.set_header("Beralih-Contract",
                                classifier->bundle().identity.preprocessing_hash);

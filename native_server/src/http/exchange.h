@@ -22,6 +22,8 @@
 
 namespace beralih {
 
+class Lab;
+
 struct RouteOptions {
   size_t max_body_bytes = 0;
   std::shared_ptr<const StaticSite> site;
@@ -31,6 +33,7 @@ struct RouteOptions {
   RunEvents* events = nullptr;                   ///< never null; outlives the server
   std::shared_ptr<const AccessControl> access;   ///< never null
   std::function<Result<ReloadReport>()> reload;  ///< of the bundle; empty: there is none
+  std::shared_ptr<Lab> lab;                      ///< nullptr: lab mode is off
 };
 
 inline constexpr const char* kJson = "application/json";

@@ -25,6 +25,12 @@ void handle_reload(const Exchange& exchange);
 
 void handle_metrics(const Exchange& exchange);
 
+// Lab mode.
+void handle_lab(const Exchange& exchange);
+void handle_lab_start(const Exchange& exchange);
+void handle_lab_run(const Exchange& exchange);
+void handle_lab_stop(const Exchange& exchange);
+
 /// /bundle/PATH: what the page needs of the bundle.
 void handle_bundle(const Exchange& exchange);
 

@@ -171,10 +171,11 @@ void handle_model_metadata(const Exchange& exchange) {
   if (classifier == nullptr) return;
   const VerifiedContract& identity = classifier->bundle().identity;
   const Contract& contract = identity.contract;
+  const char* const platform = classifier->engine().predicts ? "pytorch_torchscript" : "null";
   send_json(exchange, {
                           {"name",       contract.name                              },
                           {"versions",   Json::array({contract.version})            },
-                          {"platform",   "pytorch_torchscript"                      },
+                          {"platform",   platform                                   },
                           {"inputs",     Json::array({tensor_json(contract.input)}) },
                           {"outputs",    Json::array({tensor_json(contract.output)})},
                           {"parameters",

@@ -11,11 +11,15 @@
 #include "http/polled_server.h"
 #include "http/request_log.h"
 #include "http/routes.h"
+#include "http/tls.h"
+#include "lab/lab.h"
 
 namespace beralih {
 namespace {
 
 constexpr size_t kKeepAliveRequests = 100'000;
+// A model that takes longer: then callers are told that, rather than kept waiting.
+constexpr std::chrono::seconds kMostHeld{10};
 constexpr size_t kOtherDescriptors = 512;  ///< beside those of accepted connections
 
 std::string describe_status(int status) {
@@ -64,7 +68,8 @@ HttpServer::HttpServer(HttpOptions options, const ServingState& state)
       server, state,
       {chosen.max_body_bytes, chosen.site ? chosen.site : StaticSite::embedded(), chosen.origins,
        &impl_->metrics, [&server] { return server.counts(); }, &impl_->events,
-       chosen.access ? chosen.access : std::make_shared<const AccessControl>(), chosen.reload});
+       chosen.access ? chosen.access : std::make_shared<const AccessControl>(), chosen.reload,
+       chosen.lab});
   // It also runs on our own 4xx and 5xx answers: those have their body already.
   server.set_error_handler([](const httplib::Request& request, httplib::Response& response) {
     if (response.body.empty() && !response.content_provider_) {
@@ -84,11 +89,23 @@ HttpServer::~HttpServer() { stop(); }
 
 Status HttpServer::start() {
   const HttpOptions& options = impl_->options;
-  const auto listener = listen_on(options.host, options.port);
+  const auto handed_over = inherited_listener();
+  if (!handed_over) return handed_over.error();
+  inherited_ = handed_over->has_value();
+  const auto listener =
+      inherited_ ? Result<Listener>(**handed_over) : listen_on(options.host, options.port);
   if (!listener) return listener.error();
-  const bool ipv6 = options.host.find(':') != std::string::npos;
-  url_ = "http://" + (ipv6 ? "[" + options.host + "]" : options.host) + ":" +
+  url_ = (options.tls ? "https://" : "http://") + listener->host + ":" +
          std::to_string(listener->port);
+  if (options.lab) {
+    ServerAddress own;
+    own.host = listener->host.substr(listener->host.starts_with('[') ? 1 : 0);
+    if (own.host.ends_with(']')) own.host.pop_back();
+    own.port = listener->port;
+    own.tls = options.tls != nullptr;
+    own.verify = false;  // the certificate is this server's own, perhaps for another name
+    options.lab->set_own_address(std::move(own));
+  }
 
   PollOptions polling;
   polling.workers = options.connection_threads;
@@ -103,9 +120,16 @@ Status HttpServer::start() {
     return refuse_unread(hooks, status, detail);
   };
   polling.tick = [events = &impl_->events] { events->tick(); };
-  impl_->server.serve(listener->socket, std::move(polling), make_plain_transports());
+  polling.socket_is_shared = inherited_;
+  if (inherited_) polling.hold = kMostHeld;
+  impl_->server.serve(listener->socket, std::move(polling),
+                      options.tls ? make_tls_transports(options.tls) : make_plain_transports());
   return Ok{};
 }
+
+void HttpServer::begin_accepting() { impl_->server.begin_accepting(); }
+
+void HttpServer::begin_drain() { impl_->server.end_connections(); }
 
 void HttpServer::stop() {
   impl_->events.close();

@@ -36,6 +36,7 @@ export const serverFailureCodes = [
   'not_ready',
   'overloaded',
   'refused_image',
+  'cut_answer',
   'broken',
   'nonsense',
 ] as const

@@ -118,7 +118,8 @@ export async function obtainArtifact({ pipeline, tell }: Situation, file: Bundle
     shown = received
     tell({ kind: 'artifact-progress', path, bytes, received })
   }
-  const ready = await pipeline.call('fetchArtifact', [file, new URL(path, bundle).href], { progress })
+  const waiting = () => tell({ kind: 'artifact-awaited', path, bytes })
+  const ready = await pipeline.call('fetchArtifact', [file, new URL(path, bundle).href], { progress, waiting })
   tell({ kind: 'artifact-ready', role, path, bytes, ...ready })
 }
 
@@ -188,7 +189,7 @@ async function askServer(run: Situation, contract: OpenedContract, bytes: Uint8A
       failure.facts.detail = String(error) // the text cannot be compared: the mismatch itself stays true
     }
   }
-  run.tell({ kind: 'server-failed', failure })
+  run.tell({ kind: 'server-failed', failure, ...(serverPreprocessing === undefined ? {} : { preprocessingText: serverPreprocessing }) })
 }
 
 /** The server loaded when it started: it is asked what that took, never to do it again. */

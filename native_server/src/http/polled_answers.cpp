@@ -1,10 +1,12 @@
-// PolledServer's answers that go on after their handlers: no thread waits for them. Whoever writes
-// wakes a worker, through the epoll that the connection waits in anyway.
+// PolledServer's answers, and those that go on after their handlers: no thread waits for them.
+// Whoever writes wakes a worker, through the epoll that the connection waits in anyway.
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <utility>
 
+#include "http/answer_stream.h"
 #include "http/polled_server.h"
 
 namespace beralih {
@@ -12,7 +14,40 @@ namespace {
 
 constexpr size_t kMostDiscarded = 16u << 10;  ///< of what a client sends into an open answer
 
+bool is_gone(int socket) {
+  pollfd state{socket, POLLRDHUP, 0};
+  return ::poll(&state, 1, 0) > 0 && (state.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
 }  // namespace
+
+void PolledServer::answer(const ConnectionPtr& connection) {
+  ReceivedRequest received = connection->reader.take();
+  connection->buffered = 0;
+  connection->wait = Connection::Wait::kForRequest;
+  ++connection->answered;
+  if (received.status != 0 && !received.head_is_valid)
+    return refuse(*connection, received.status, received.detail);
+
+  AnswerStream stream(*connection, received.head);
+  IncomingRequest& incoming = incoming_request();
+  incoming.body = std::move(received.body);
+  if (received.status != 0) incoming.refusal = problem_for_status(received.status, received.detail);
+  incoming.is_gone = [connection] { return is_gone(connection->socket); };
+  bool close_wanted = received.close || ending_ || stopping_;
+  const bool written = process_request(stream, close_wanted, close_wanted, [](auto& request) {
+    request.headers.erase("Expect");  // it has been met
+  });
+  std::shared_ptr<OpenAnswer> open_answer = std::move(incoming.open_answer);
+  incoming = {};
+  if (written && open_answer != nullptr) return keep_open(connection, std::move(open_answer));
+  connection->close_after_output = close_wanted || !written;
+}
+
+void PolledServer::refuse(Connection& connection, int status, const std::string& detail) {
+  connection.output.append(options_.refuse(status, detail));
+  connection.close_after_output = true;
+}
 
 /// Sends what others have written since, and waits for more. Whatever the client sends meanwhile
 /// has no meaning; that it ends its side means that it has gone.
