@@ -87,9 +87,9 @@ build_wasm beralih_wasm_modules
 build_page
 step "starting the server"
 [[ $terminal ]] && printf '\n'
-# The page's experiments start processes, so they are for this machine alone.
+# The page's experiments start processes, so they are for this machine alone, and not beside keys or TLS.
 lab=()
-[[ $host != 127.* && $host != localhost && $host != ::1 ]] || lab=(--lab)
+if [[ ($host == 127.* || $host == localhost || $host == ::1) && -z ${BERALIH_API_KEYS:-}${BERALIH_TLS_CERT:-} ]]; then lab=(--lab); fi
 serve=(build/release/native_server/beralih serve --bundle "models/bundles/$model" --host "$host" --port "$port" --web web/dist "${lab[@]}")
 [[ $with_python ]] || exec "${serve[@]}"
 

@@ -166,7 +166,7 @@ describe('the flow with a server', () => {
         },
         [kind, bytes] as const,
       )
-      expect(await page.locator('.drop .name').innerText()).toBe(`${kind}.jpg`)
+      expect(await page.locator('.own .name').innerText()).toBe(`${kind}.jpg Anda`)
     }
     expect(await run(page)).toBe('done')
     expect((await topFive(page))[0]?.[0]).toContain('Pembroke')
