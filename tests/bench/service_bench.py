@@ -5,7 +5,8 @@
 
 Each peer is started in turn, on the first cores; the load generator has the last one. Rounds alternate between the
 peers, so that all see the same machine. Writes results/services.json, services.md and two SVG plots beside this file,
-or into --out (always with --quick: short rounds are for trying, not for publishing).
+or into --out (--quick: into a temporary folder; short rounds are for trying, not for publishing). A full run that writes
+results/ also renews the table in README.md, and every full run fails where a promised limit is missed.
 """
 import argparse
 import datetime
@@ -25,6 +26,7 @@ import tempfile
 import threading
 import time
 
+import service_limits
 import service_plots
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -253,16 +255,25 @@ def main():
               "machine": about, "server_cores": len(options.server_cores), "rounds": rounds, "seconds_per_load": options.seconds,
               "bundle": {"name": contract["name"], "version": contract["version"]}, "image": options.image.name,
               "peers": {name: {"what": PEERS[name], **medians(found[name])} for name in names}, "ceiling": ceiling(options)}
+    result["limits"] = service_limits.limits(result)
     if not options.quick:
         options.log.unlink()
     (out / "services.json").write_text(json.dumps(result, indent=2) + "\n")
-    table = service_plots.table(result)
+    table = service_plots.table(result) + "\n" + service_limits.table(result["limits"])
     (out / "services.md").write_text(table)
     (out / "services-latency.svg").write_text(service_plots.latency_plot(result))
     (out / "services-throughput.svg").write_text(service_plots.throughput_plot(result))
+    if out.resolve() == HERE / "results":
+        readme = HERE / "README.md"
+        readme.write_text(service_limits.between_markers(readme.read_text(), table + service_limits.PLOTS))
     print(table)
     print(f"written to {out}", file=sys.stderr)
+    broken = service_limits.broken_promises(result["limits"])
+    for row in broken:
+        print(f"missed: {row['what']} of {row['peer']}: {row['value']:.2f} x {row['against']}, promised {row['direction']} {row['limit']:g} x",
+              file=sys.stderr)
+    return 1 if broken and not options.quick else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
