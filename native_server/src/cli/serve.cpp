@@ -1,10 +1,12 @@
 // beralih serve: listen, load, be ready, drain.
 
 #include <algorithm>
+#include <atomic>
 #include <cctype>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <optional>
@@ -17,6 +19,7 @@
 #include "cli/report.h"
 #include "cli/stop_events.h"
 #include "engine/classifier.h"
+#include "engine/device_choice.h"
 #include "engine/engine_module.h"
 #include "engine/model_host.h"
 #include "http/server.h"
@@ -40,10 +43,13 @@ struct ServeFlags {
   int64_t deadline_ms = 10'000;
   int64_t drain_delay_ms = 0;
   double canary_s = 10;
-  /// One image at a time gives the same bits every time, and on a CPU costs little throughput.
-  size_t max_batch = 1;
+  /// 0: one image at a time on the CPU, where that gives the same bits every time and costs little
+  /// throughput; kCudaBatch on a card.
+  size_t max_batch = 0;
   bool quiet = false;
 };
+
+constexpr size_t kCudaBatch = 64;
 
 std::string ready_line(const Classifier& classifier, double total_ms) {
   const StartRecord& start = classifier.start_record();
@@ -65,10 +71,17 @@ std::string ready_line(const Classifier& classifier, double total_ms) {
                 total_ms / 1000, start.bundle_ms, classifier.bundle().hashed_files,
                 classifier.bundle().files.size(), start.engine_ms, engine.load.architecture_ms,
                 engine.load.attach_ms, engine.load.warm_up_ms, start.golden_ms);
+  std::string card;
+  if (engine.device_facts) {
+    char loading[128];
+    std::snprintf(loading, sizeof loading, " (%s; context %.0f ms, weights uploaded %.0f ms)",
+                  engine.device_facts->name.c_str(), engine.load.context_ms, engine.load.upload_ms);
+    card = loading;
+  }
   return std::string(times) + "; model " + identity.contract.name + " " +
          identity.contract.version + ", contract " + identity.contract_hash + "; " + engine.device +
-         " " + engine.dtype + " " + engine.variant + tried + ", " + std::to_string(engine.threads) +
-         " threads, " + engine.library + "\n";
+         card + " " + engine.dtype + " " + engine.variant + tried + ", " +
+         std::to_string(engine.threads) + " threads, " + engine.library + "\n";
 }
 
 /// Errors: kInvalidBundle if the flag names another contract than the bundle's.
@@ -130,6 +143,7 @@ void serve(const ServeFlags& flags) {
   write_log_line("listening on " + server.url() + "\n");
 
   std::optional<Error> load_error;
+  std::atomic<bool> device_lost{false};
   double ready_after_ms = 0;  // of the first classifier; a reload does not change it
   ModelHost host(host_options(flags),
                  {
@@ -144,6 +158,12 @@ void serve(const ServeFlags& flags) {
                          },
                      .withdraw = [&](const std::string& reason) { state.withdraw(reason); },
                      .log = [](const std::string& line) { write_log_line(line); },
+                     .lost =
+                         [&](const std::string& reason) {
+                           state.fail(reason);
+                           device_lost = true;
+                           stop_events.raise();
+                         },
                  });
   std::jthread loader([&] {
     // Linking libtorch takes as long as hashing the bundle: both at once. An error shows up in
@@ -159,14 +179,20 @@ void serve(const ServeFlags& flags) {
   std::jthread reloader;
   while (stop_events.wait_for_reload()) reloader = std::jthread([&] { reload(host); });
   loader.join();
-  state.begin_drain("the server is shutting down");
+  if (!device_lost) state.begin_drain("the server is shutting down");
   // Load balancers learn by asking: until they have, what they send is still answered.
-  std::this_thread::sleep_for(std::chrono::milliseconds(flags.drain_delay_ms));
+  if (!device_lost) std::this_thread::sleep_for(std::chrono::milliseconds(flags.drain_delay_ms));
   host.stop();
   notify_service_manager("STOPPING=1");
   server.stop();
   if (reloader.joinable()) reloader.join();
   if (load_error) fail_command(*load_error);
+  if (device_lost) {
+    write_log_line("beralih: " + state.reason() + "; exit status " +
+                   std::to_string(kExitDeviceLost) + ", for a supervisor to start a new process\n");
+    // Without destructors: giving a broken device its memory back may never end.
+    std::_Exit(kExitDeviceLost);
+  }
   host.current()->shutdown();
   write_log_line("stopped: everything accepted was answered\n");
 }
@@ -185,6 +211,14 @@ CLI::Validator contract_hash() {
             return std::string();
           },
           "HEX"};
+}
+
+CLI::Validator device_name() {
+  return {[](std::string& text) {
+            const auto device = parse_device(text);
+            return device ? std::string() : device.error().message;
+          },
+          "DEVICE"};
 }
 
 /// A list of origins as a repeatable flag, and as a comma-separated variable.
@@ -214,6 +248,21 @@ void add_seconds(CLI::App& command, const std::string& flag, std::chrono::second
       ->type_name("SECONDS")
       ->default_str(std::to_string(value.count()))
       ->check(CLI::Range(1, 86400));
+}
+
+/// Settles what depends on the device; returns whether it is the CPU.
+bool resolve_device(ServeFlags& flags) {
+  const auto device = parse_device(flags.engine.device);
+  // What "auto" finds is known once the engine is loaded: it is not asked for before.
+  bool on_cpu = device && device->kind == DeviceKind::kCpu;
+  if (device && device->kind == DeviceKind::kAuto) {
+    const auto module = load_engine_module();
+    on_cpu = !module || (*module)->cards() == 0;
+  }
+  if (flags.max_batch == 0) flags.max_batch = on_cpu ? 1 : kCudaBatch;
+  flags.engine.max_batch = flags.max_batch;
+  flags.engine.deterministic = flags.classifier.deterministic;
+  return on_cpu;
 }
 
 }  // namespace
@@ -248,11 +297,12 @@ void add_serve_command(CLI::App& app) {
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
   command
-      ->add_option("--max-batch", flags->max_batch,
-                   "most requests that the network answers together")
+      ->add_option(
+          "--max-batch", flags->max_batch,
+          "most requests that the network answers together (default: 1 on the CPU, 64 on a "
+          "card)")
       ->envname("BERALIH_MAX_BATCH")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
+      ->check(CLI::Range(1, 1024));
   command
       ->add_option("--batch-delay", flags->batch_delay_us,
                    "microseconds that a request waits for others to fill its batch")
@@ -268,6 +318,14 @@ void add_serve_command(CLI::App& app) {
       ->check(CLI::Range(0, 86'400'000))
       ->capture_default_str();
   command
+      ->add_option(
+          "--device", flags->engine.device,
+          "where the network runs: cpu, cuda, cuda:N (card N), or auto: a card where there "
+          "is one and this build can use it")
+      ->envname("BERALIH_DEVICE")
+      ->check(device_name())
+      ->capture_default_str();
+  command
       ->add_option("--cpu-engine", flags->cpu_engine,
                    "mapped: the weights are shared with their file; packed: they are copied in the "
                    "processor's own order, and the quickest form that reproduces the golden cases "
@@ -277,10 +335,10 @@ void add_serve_command(CLI::App& app) {
       ->capture_default_str();
   command
       ->add_option("--dtype", flags->engine.dtype,
-                   "what the packed engine computes in; auto: bf16 where the processor has it and "
-                   "it is quicker")
+                   "what the packed engine or a card computes in; auto: bf16, on a processor only "
+                   "where it has it and it is quicker; fp16: cards only")
       ->envname("BERALIH_DTYPE")
-      ->check(CLI::IsMember({"auto", "fp32", "bf16"}))
+      ->check(CLI::IsMember({"auto", "fp32", "bf16", "fp16"}))
       ->capture_default_str();
   command
       ->add_flag("--deterministic", flags->classifier.deterministic,
@@ -356,7 +414,8 @@ void add_serve_command(CLI::App& app) {
   command->callback([flags] {
     flags->http.log_requests = !flags->quiet;
     flags->engine.packed = flags->cpu_engine == "packed";
-    if (flags->engine.dtype == "bf16" && !flags->engine.packed) {
+    const bool on_cpu = resolve_device(*flags);
+    if (on_cpu && flags->engine.dtype == "bf16" && !flags->engine.packed) {
       throw CLI::ValidationError(
           "--dtype", "bf16 needs --cpu-engine=packed: mapped weights are used as they are stored");
     }
