@@ -11,7 +11,7 @@ Installs what is missing (Debian 12), builds, prepares the model and starts the 
   --port N          port to listen on (default 8080; 0 picks a free one)
   --host ADDRESS    address to listen on (default 127.0.0.1: this machine only; 0.0.0.0: every network)
   --model NAME      model to serve, one of models/recipes/NAME.bundle.sh (default resnet34)
-  --with-python     start the Python service beside it, on a free port; both end together
+  --with-python     start the Python service beside it, on a free port, for the page to compare with; both end together
   --no-install      install nothing: name the packages that are missing, and stop
   --help            this text
 
@@ -83,20 +83,24 @@ mapfile -t lists < <(page_lists)
 install_packages "$may_install" build models "${lists[@]}"
 build_release beralih
 prepare_bundle "$model"
-build_wasm beralih_wasm
+build_wasm beralih_wasm_modules
 build_page
 step "starting the server"
 [[ $terminal ]] && printf '\n'
-[[ $with_python ]] ||
-  exec build/release/native_server/beralih serve --bundle "models/bundles/$model" --host "$host" --port "$port" --web web/dist
+# The page's experiments start processes, so they are for this machine alone.
+lab=()
+[[ $host != 127.* && $host != localhost && $host != ::1 ]] || lab=(--lab)
+serve=(build/release/native_server/beralih serve --bundle "models/bundles/$model" --host "$host" --port "$port" --web web/dist "${lab[@]}")
+[[ $with_python ]] || exec "${serve[@]}"
 
 # Both are children; when one ends, or on a signal, the other is told to. The Python service prints its own address.
 stopping=
 trap 'stopping=yes; kill -TERM "${services[@]}" 2>/dev/null || true' INT TERM
 services=()
-BERALIH_BUNDLE="models/bundles/$model" /usr/bin/python3 -m uvicorn --app-dir web/content/code inference_service:app --port 0 &
+python_port=$(/usr/bin/python3 -c 'import socket; free = socket.socket(); free.bind(("127.0.0.1", 0)); print(free.getsockname()[1])')
+BERALIH_BUNDLE="models/bundles/$model" /usr/bin/python3 -m uvicorn --app-dir web/content/code inference_service:app --port "$python_port" &
 services+=($!)
-build/release/native_server/beralih serve --bundle "models/bundles/$model" --host "$host" --port "$port" --web web/dist &
+BERALIH_LAB_PEER="http://127.0.0.1:$python_port/api/classify" "${serve[@]}" &
 services+=($!)
 status=0
 wait -n "${services[@]}" || status=$?

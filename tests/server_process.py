@@ -4,6 +4,7 @@ import json
 import pathlib
 import re
 import signal
+import socket
 import subprocess
 import time
 from typing import NamedTuple, Optional
@@ -19,14 +20,22 @@ class Answer(NamedTuple):
 
 
 class Server:
-    """`beralih serve` on a port (0: a free one) of the loopback address; ends with the `with` block."""
+    """`beralih serve` on a port (0: a free one) of the loopback address; ends with the `with` block.
 
-    def __init__(self, binary: str, bundle, *arguments: str, log: pathlib.Path, port: int = 0):
+    A `listener` is handed over as a service manager does it (sd_listen_fds(3)): as descriptor 3."""
+
+    def __init__(self, binary: str, bundle, *arguments: str, log: pathlib.Path, port: int = 0,
+                 listener: Optional[socket.socket] = None):
         self.log_path = log
         self._log = open(log, "w+")
-        self.process = subprocess.Popen(
-            [binary, "serve", "--bundle", str(bundle), "--port", str(port), *arguments],
-            stdout=self._log, stderr=subprocess.STDOUT)
+        command = [binary, "serve", "--bundle", str(bundle), "--port", str(port), *arguments]
+        passed = ()
+        if listener is not None:
+            passed = (listener.fileno(),)
+            hand_over = f'exec 3<&{passed[0]}; export LISTEN_PID=$$ LISTEN_FDS=1; exec "$@"'
+            command = ["bash", "-c", hand_over, "bash", *command]  # dash knows no descriptor above 9
+        self.process = subprocess.Popen(command, stdout=self._log, stderr=subprocess.STDOUT, pass_fds=passed)
+        self.address = "127.0.0.1"
         self.port: Optional[int] = None
 
     def __enter__(self):
@@ -62,8 +71,11 @@ class Server:
         self.wait_until_listening()
         self.wait_for_log(r"ready in [\d.]+ s")
 
+    def connection(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection(self.address, self.port, timeout=60)
+
     def request(self, method: str, path: str, body: Optional[bytes] = None, **headers: str) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = self.connection()
         try:
             connection.request(method, path, body,
                                {name.replace("_", "-"): value for name, value in headers.items()})

@@ -4,6 +4,7 @@ import {readFileSync, statSync} from 'node:fs';
 import path from 'node:path';
 import {getSystemErrorMap, parseArgs} from 'node:util';
 import {loadCore, supportsSimd} from './index.mjs';
+import {writeNpy} from './npy.mjs';
 
 const WASM_FILE = new URL('../build/wasm/wasm/beralih_core.wasm', import.meta.url);
 const SCALAR_WASM_FILE = new URL('../build/wasm/wasm/beralih_core_scalar.wasm', import.meta.url);
@@ -20,7 +21,11 @@ Shows the tensor that an image becomes: sizes, hashes, times.
   --preset NAME        a named preset, e.g. dlib:resnet34
   --spec FILE          a JSON file with the "preprocessing" object of a contract
   --set KNOB=VALUE     changes one knob; may be given several times
-  --max-pixels N       most pixels of an image
+  --dtype TYPE         float32 or uint8: as --set dtype=
+  --layout LAYOUT      NCHW or NHWC: as --set layout=
+  --npy FILE           write the tensor of the one image to this .npy file
+  --tensor-only        only the tensor's hash, made in one pass where the format allows
+  --max-pixels N       most pixels of an image (default: BERALIH_MAX_PIXELS, else 89478485)
   --json               one JSON object a line
   --no-simd            the module without SIMD, which is the default where there is none
   --help               this text
@@ -34,6 +39,12 @@ class CommandError extends Error {
   }
 }
 
+/** An error of the system in the system's words. */
+function reasonOf(error) {
+  const [, reason] = getSystemErrorMap().get(error.errno) ?? [error.code, error.code];
+  return `${reason[0].toUpperCase()}${reason.slice(1)}`;
+}
+
 /** The file's bytes; an error of the system becomes one like the core's, worded as the native command words it. */
 function readFile(file) {
   const failed = (message) => Object.assign(new Error(`${file}: ${message}`), {code: 'io'});
@@ -42,8 +53,7 @@ function readFile(file) {
     return readFileSync(file);
   } catch (error) {
     if (error.errno === undefined) throw error;
-    const [, reason] = getSystemErrorMap().get(error.errno) ?? [error.code, error.code];
-    throw failed(`cannot open: ${reason[0].toUpperCase()}${reason.slice(1)}`);
+    throw failed(`cannot open: ${reasonOf(error)}`);
   }
 }
 
@@ -86,21 +96,22 @@ function chosenPreprocessor(core, flags) {
     if (equals < 0) throw new CommandError(`--set wants knob=value, not "${setting}"`);
     preprocessor.setKnob(setting.slice(0, equals), setting.slice(equals + 1));
   }
+  // They win over --set, which names the same knobs.
+  for (const knob of ['dtype', 'layout']) if (flags[knob] !== undefined) preprocessor.setKnob(knob, flags[knob]);
   preprocessor.validate();
   return preprocessor;
 }
 
 const rounded = (milliseconds) => Math.round(milliseconds * 1000) / 1000;
 
-function describe(file, result) {
+function describe(file, result, tensorSha256) {
   return {
     file,
     format: result.format,
     width: result.width,
     height: result.height,
-    pixels_sha256: result.pixelsSha256,
-    crop_sha256: result.cropSha256,
-    tensor_sha256: result.tensorSha256,
+    ...(result.pixelsSha256 && {pixels_sha256: result.pixelsSha256, crop_sha256: result.cropSha256}),
+    tensor_sha256: tensorSha256,
     shape: result.shape,
     dtype: result.dtype,
     timings_ms: {
@@ -112,20 +123,31 @@ function describe(file, result) {
 }
 
 function asText(line) {
-  const row = (name, value) => `  ${name.padEnd(14)} ${value}`;
   const {decode, resize, normalize} = line.timings_ms;
   return [
     `${line.file}  ${line.format} ${line.width}x${line.height}`,
-    ...['pixels_sha256', 'crop_sha256', 'tensor_sha256'].map((key) => row(key, line[key])),
-    row('tensor', `${line.dtype} ${JSON.stringify(line.shape)}`),
-    row('ms', `decode ${decode.toFixed(3)}, resize ${resize.toFixed(3)}, normalize ${normalize.toFixed(3)}`),
-  ].join('\n');
+    ...['pixels', 'crop', 'tensor'].flatMap((stage) => (line[`${stage}_sha256`] ? `${stage} ${line[`${stage}_sha256`]}` : [])),
+    `${line.dtype} ${JSON.stringify(line.shape)}`,
+    `ms decode ${decode.toFixed(3)}, resize ${resize.toFixed(3)}, normalize ${normalize.toFixed(3)}`,
+  ].join('  ');
+}
+
+function writeTensor(file, result) {
+  try {
+    writeNpy(file, result);
+  } catch (error) {
+    throw Object.assign(new Error(`${file}: cannot write: ${reasonOf(error)}`), {code: 'io'});
+  }
 }
 
 /** Prints one image's line; false where it could not be preprocessed. */
-function preprocessOne(preprocessor, file, {json, maxPixels}) {
+function preprocessOne(core, preprocessor, file, {json, maxPixels, npy, 'tensor-only': tensorOnly}) {
   try {
-    const line = describe(file, preprocessor.preprocess(readFile(file), {maxPixels}));
+    const bytes = readFile(file);
+    const result = tensorOnly ? preprocessor.tensor(bytes, {maxPixels}) : preprocessor.preprocess(bytes, {maxPixels});
+    if (npy !== undefined) writeTensor(npy, result);
+    const {buffer, byteOffset, byteLength} = result.tensor;
+    const line = describe(file, result, result.tensorSha256 ?? core.sha256(new Uint8Array(buffer, byteOffset, byteLength)));
     console.log(json ? JSON.stringify(line) : asText(line));
     return true;
   } catch (error) {
@@ -140,9 +162,9 @@ function preprocessOne(preprocessor, file, {json, maxPixels}) {
 function parseFlags(args) {
   const text = {type: 'string'};
   const options = {
-    bundle: text, contract: text, preset: text, spec: text, 'max-pixels': text,
+    bundle: text, contract: text, preset: text, spec: text, 'max-pixels': text, dtype: text, layout: text, npy: text,
     set: {type: 'string', multiple: true}, json: {type: 'boolean'}, 'no-simd': {type: 'boolean'},
-    help: {type: 'boolean'},
+    'tensor-only': {type: 'boolean'}, help: {type: 'boolean'},
   };
   let parsed;
   try {
@@ -154,7 +176,8 @@ function parseFlags(args) {
   const sources = ['bundle', 'contract', 'preset', 'spec'].filter((name) => values[name] !== undefined);
   if (sources.length > 1) throw new CommandError(`--${sources[0]} excludes --${sources[1]}`, EXIT_USAGE);
   if (positionals.length === 0 && !values.help) throw new CommandError('IMAGE is required', EXIT_USAGE);
-  const limit = values['max-pixels'];
+  if (values.npy !== undefined && positionals.length > 1) throw new CommandError('--npy: takes exactly one IMAGE', EXIT_USAGE);
+  const limit = values['max-pixels'] ?? process.env.BERALIH_MAX_PIXELS;
   if (limit !== undefined && !/^[1-9][0-9]{0,12}$/.test(limit)) {
     throw new CommandError(`--max-pixels: expected a whole number above 0, not "${limit}"`, EXIT_USAGE);
   }
@@ -169,7 +192,7 @@ async function main() {
   }
   const core = await loadCore({wasmBinary: readFileSync(flags['no-simd'] || !supportsSimd() ? SCALAR_WASM_FILE : WASM_FILE)});
   const preprocessor = chosenPreprocessor(core, flags);
-  const failures = flags.images.filter((image) => !preprocessOne(preprocessor, image, flags));
+  const failures = flags.images.filter((image) => !preprocessOne(core, preprocessor, image, flags));
   return failures.length === 0 ? 0 : EXIT_FAILURE;
 }
 

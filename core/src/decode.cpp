@@ -1,12 +1,11 @@
 #include "beralih/decode.h"
 
-#include <algorithm>
 #include <cstring>
-#include <optional>
 #include <string>
 
 #include "codecs/codecs.h"
 #include "memory.h"
+#include "message.h"
 
 namespace beralih {
 
@@ -50,12 +49,23 @@ Status check_size(std::string_view format, int64_t width, int64_t height,
   const bool none = width < 1 || height < 1;
   const bool countable = width <= INT32_MAX && height <= INT32_MAX;
   if (!none && countable && width <= options.max_pixels / height) return Ok{};
-  const std::string head = std::string(format) + ": the header announces ";
-  const std::string size = std::to_string(width) + " x " + std::to_string(height);
-  if (none) return Error{ErrorCode::kCorruptImage, head + "no pixels (" + size + ")"};
-  return Error{ErrorCode::kImageTooLarge, head + size + " pixels, the limit is " +
-                                              std::to_string(options.max_pixels) +
-                                              " in all; send a smaller one"};
+  constexpr std::string_view kAnnounces = ": the header announces ";
+  if (none) {
+    return error_of(ErrorCode::kCorruptImage, format,
+                    {kAnnounces, "no pixels, ", width, " x ", height});
+  }
+  return error_of(ErrorCode::kImageTooLarge, format,
+                  {kAnnounces, width, " x ", height, " pixels, the limit is ", options.max_pixels,
+                   " in all; send a smaller one"});
+}
+
+std::string place(uint64_t at, std::string_view what) {
+  return joined({" (", what, what.empty() ? "" : " ", "at byte ", at, ")"});
+}
+
+Error placed(Error error, const std::string& place) {
+  error.message += place;
+  return error;
 }
 
 uint8_t* LineMemory::room(size_t size) noexcept {
@@ -82,48 +92,6 @@ Error unknown_format(std::span<const uint8_t> bytes) {
   return {ErrorCode::kUnsupportedFormat, what + "; send JPEG, PNG, WebP, GIF or BMP"};
 }
 
-// Where pixel (x, y) of the oriented image comes from in the stored one.
-struct OrientationMap {
-  bool transposed;
-  bool flip_x;
-  bool flip_y;
-};
-
-std::optional<OrientationMap> orientation_map(int orientation) {
-  switch (orientation) {
-    case 2: return OrientationMap{false, true, false};
-    case 3: return OrientationMap{false, true, true};
-    case 4: return OrientationMap{false, false, true};
-    case 5: return OrientationMap{true, false, false};
-    case 6: return OrientationMap{true, false, true};
-    case 7: return OrientationMap{true, true, true};
-    case 8: return OrientationMap{true, true, false};
-    default: return std::nullopt;
-  }
-}
-
-}  // namespace
-
-Image apply_orientation(Image image, int orientation) {
-  const auto map = orientation_map(orientation);
-  if (!map) return image;
-  Image out = map->transposed ? Image::allocate(image.width, image.height)
-                              : Image::allocate(image.height, image.width);
-  for (int y = 0; y < out.height; ++y) {
-    uint8_t* to = out.row(y);
-    for (int x = 0; x < out.width; ++x, to += 3) {
-      int from_x = map->transposed ? y : x;
-      int from_y = map->transposed ? x : y;
-      if (map->flip_x) from_x = image.width - 1 - from_x;
-      if (map->flip_y) from_y = image.height - 1 - from_y;
-      std::copy_n(image.row(from_y) + static_cast<size_t>(from_x) * 3, 3, to);
-    }
-  }
-  return out;
-}
-
-namespace {
-
 Result<Image> decode_by_format(std::span<const uint8_t> bytes, const DecodeOptions& options,
                                ImageHeader& found) {
   found = {};
@@ -137,7 +105,7 @@ Result<Image> decode_by_format(std::span<const uint8_t> bytes, const DecodeOptio
       decoded = codecs::decode_webp(bytes, options, found);
 #else
       decoded = Error{ErrorCode::kUnsupportedFormat,
-                      "WebP is not supported by this build; send JPEG, PNG, GIF or BMP"};
+                      "WebP: not supported by this build; send JPEG, PNG, GIF or BMP"};
 #endif
       break;
     case ImageFormat::kGif: decoded = codecs::decode_gif(bytes, options, found); break;

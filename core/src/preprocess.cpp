@@ -5,6 +5,7 @@
 
 #include "beralih/resize.h"
 #include "memory.h"
+#include "message.h"
 #include "preprocess_rows.h"
 #include "stopwatch.h"
 #include "workspace_buffers.h"
@@ -20,17 +21,14 @@ Status check_resized(Size from, Size to, int64_t max_pixels) {
   const bool too_long = (from.width != to.width && from.width > kLongestSide) ||
                         (from.height != to.height && from.height > kLongestSide);
   if (too_long) {
-    return Error{ErrorCode::kImageTooLarge,
-                 "resizing " + std::to_string(from.width) + " x " + std::to_string(from.height) +
-                     " pixels: the limit of a side is " + std::to_string(kLongestSide) +
-                     "; crop the image first"};
+    return error_of(ErrorCode::kImageTooLarge, "resizing ",
+                    {from.width, " x ", from.height, " pixels: the limit of a side is ",
+                     kLongestSide, "; crop the image first"});
   }
   if (to.width <= max_pixels / to.height) return Ok{};
-  return Error{ErrorCode::kImageTooLarge,
-               "resizing " + std::to_string(from.width) + " x " + std::to_string(from.height) +
-                   " would make " + std::to_string(to.width) + " x " + std::to_string(to.height) +
-                   " pixels, the limit is " + std::to_string(max_pixels) +
-                   " in all; crop the image first"};
+  return error_of(ErrorCode::kImageTooLarge, "resizing ",
+                  {from.width, " x ", from.height, " would make ", to.width, " x ", to.height,
+                   " pixels, the limit is ", max_pixels, " in all; crop the image first"});
 }
 
 namespace {

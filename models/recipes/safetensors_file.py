@@ -1,4 +1,5 @@
 """safetensors files: a u64 little-endian header length, a JSON header, the tensors back to back."""
+import contextlib
 import json
 import math
 import os
@@ -56,10 +57,15 @@ def write(path: str, layouts: List[Layout], chunks: Iterable[np.ndarray]) -> Non
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-(8 + len(text)) % 64)
     written = 0
-    with open(path, "wb") as f:
-        f.write(struct.pack("<Q", len(text)) + text)
-        for chunk in chunks:
-            f.write(np.ascontiguousarray(chunk).data)
-            written += chunk.nbytes
+    try:
+        with open(path, "wb") as f:
+            f.write(struct.pack("<Q", len(text)) + text)
+            for chunk in chunks:
+                f.write(np.ascontiguousarray(chunk).data)
+                written += chunk.nbytes
+    except OSError as error:
+        with contextlib.suppress(OSError):     # half a file is worth nothing, and takes the space that is missing
+            os.unlink(path)
+        raise SystemExit(f"{path} cannot be written: {error.strerror}; {offset / 1e6:.1f} MB are needed.") from None
     if written != offset:
         raise SystemExit(f"{path}: {written} bytes of tensors were written, {offset} were announced.")

@@ -4,7 +4,7 @@
     collect_runtime.py IMAGE
 
 The shared libraries are the dynamic linker's own list. Debian's libtorch names OpenCV, FFmpeg and others as needed without using one
-symbol of theirs (`ldd -u` says which); those entries are removed from the image's copy, and `ldd -r` must then find nothing missing.
+symbol of theirs (`ldd -u` says which); toolchains/lean_libtorch.sh removes those entries from the image's copy.
 """
 import datetime
 import hashlib
@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 
+LEAN_LIBTORCH = pathlib.Path(__file__).resolve().parents[2] / "toolchains/lean_libtorch.sh"
 USER = 65532    # the number that other images without a shell use for their ordinary user
 
 
@@ -30,16 +31,7 @@ def trimmed_torch(folder: pathlib.Path) -> pathlib.Path:
     if listed is None:
         raise SystemExit("collect_runtime.py: libtorch_cpu is not installed here")
     torch = pathlib.Path(listed.group(1)).resolve()
-    copy = folder / run("patchelf", "--print-soname", str(torch)).strip()
-    shutil.copy(torch, copy)
-    # ldd -u answers 1 where it found some, so its status says nothing
-    unused = subprocess.run(["ldd", "-u", str(torch)], capture_output=True, text=True).stdout
-    for line in unused.splitlines()[1:]:
-        run("patchelf", "--remove-needed", os.path.basename(line.strip()), str(copy))
-    relocated = subprocess.run(["ldd", "-r", str(copy)], capture_output=True, text=True)
-    missing = [line for line in (relocated.stdout + relocated.stderr).splitlines() if "undefined" in line or "not found" in line]
-    if missing:
-        raise SystemExit("collect_runtime.py: libtorch without its unused libraries lacks " + missing[0].strip())
+    run(str(LEAN_LIBTORCH), str(torch), str(folder))
     return torch
 
 

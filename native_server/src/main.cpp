@@ -33,6 +33,7 @@ int main(int argc, char** argv) {
   beralih::add_health_command(app);
   beralih::add_loadtest_command(app);
   beralih::add_replay_command(app);
+  beralih::add_key_command(app);
 
   try {
     app.parse(argc, argv);

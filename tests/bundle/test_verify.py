@@ -124,3 +124,9 @@ def test_diff_says_what_matters(bundles, parts, copy, tmp_path):
     assert "changes predictions" in report["in_sum"] and len(report["tensors"]) == 1
     assert "other values" in report["tensors"][0]
     assert bundles.run("diff", parts, tmp_path / "nowhere").returncode == 2
+
+
+@pytest.mark.parametrize("device, words", [("cuda", "on the CPU only"), ("cuda:1", "on the CPU only"), ("tpu", "no device \"tpu\"")])
+def test_a_device_that_is_not_there_is_refused(bundles, parts, device, words):
+    assert words in bundles.refused("verify", parts, "--device", device)
+    assert bundles.run("verify", parts, "--device", "cpu").returncode == 0

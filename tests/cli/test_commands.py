@@ -1,6 +1,7 @@
 """`beralih predict` and `beralih preprocess` as a person uses them."""
 import hashlib
 import json
+import pathlib
 import subprocess
 
 import numpy as np
@@ -58,6 +59,47 @@ def test_preprocess_writes_the_tensor_that_it_hashes(binary, bundle, tmp_path):
     assert tensor.dtype == np.float32
     assert list(tensor.shape) == line["shape"] == [1, 3, 227, 227]
     assert hashlib.sha256(tensor.tobytes()).hexdigest() == line["tensor_sha256"]
+
+
+TWIN = ["node", pathlib.Path(__file__).parents[2] / "wasm" / "preprocess.mjs"]
+
+
+def untimed(text):
+    return [line.split("  ms ")[0] for line in text.splitlines()]
+
+
+def test_dtype_layout_and_npy_are_the_twins_too(binary, bundle, tmp_path):
+    """One line an image, from the native command and from WebAssembly: the same, and the same .npy file."""
+    image = bundle / "golden" / "dog1.jpg"
+    for flags, shape, dtype in [([], [1, 3, 227, 227], "float32"),
+                                (["--dtype", "uint8", "--layout", "NHWC"], [1, 227, 227, 3], "uint8"),
+                                (["--layout", "NHWC", "--set", "layout=NCHW"], [1, 227, 227, 3], "float32"),
+                                (["--tensor-only", "--dtype", "uint8"], [1, 3, 227, 227], "uint8")]:
+        common = ["--preset", "dlib:resnet34", *flags]
+        native = run(binary, "preprocess", *common, "--npy", tmp_path / "native.npy", image)
+        twin = run(*TWIN, *common, "--npy", tmp_path / "twin.npy", image)
+        assert native.returncode == twin.returncode == 0, native.stderr + twin.stderr
+        assert untimed(native.stdout) == untimed(twin.stdout)
+        (line,) = untimed(native.stdout)
+        tensor = np.load(tmp_path / "native.npy")
+        assert (list(tensor.shape), tensor.dtype) == (shape, np.dtype(dtype))
+        assert line.endswith(f"tensor {hashlib.sha256(tensor.tobytes()).hexdigest()}  {dtype} "
+                             + json.dumps(shape, separators=(",", ":")))
+        assert ("pixels " in line) == ("--tensor-only" not in flags)
+        assert (tmp_path / "native.npy").read_bytes() == (tmp_path / "twin.npy").read_bytes()
+
+
+def test_wrong_dtype_layout_and_npy_are_one_sentence_each(binary, bundle, tmp_path):
+    image = bundle / "golden" / "dog1.jpg"
+    for flags, message in [(["--dtype", "float64"], 'dtype: expected one of "float32", "uint8", not "float64"'),
+                           (["--layout", "nchw"], 'layout: expected one of "NCHW", "NHWC", not "nchw"'),
+                           (["--npy", tmp_path / "absent" / "x.npy"], "cannot write: No such file or directory"),
+                           (["--npy", tmp_path / "x.npy", image], "takes exactly one IMAGE")]:
+        for command in ([binary, "preprocess"], TWIN):
+            result = run(*command, "--preset", "dlib:resnet34", *flags, image)
+            assert result.returncode in (1, 2), command
+            assert message in result.stderr and len(result.stderr.splitlines()) == 1, result.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_preprocess_takes_a_spec_file(binary, bundle, tmp_path):

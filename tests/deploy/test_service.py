@@ -67,6 +67,16 @@ def test_the_unit_is_hardened():
     assert float(level.group(1)) <= 2.0
 
 
+def test_the_units_are_valid():
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed")
+    said = subprocess.run(["systemd-analyze", "verify", "--man=no", str(DEPLOY / "beralih.socket"), str(DEPLOY / "beralih.service")],
+                          capture_output=True, text=True, env={**os.environ, "LC_ALL": "C.UTF-8"})
+    # The program is not installed where it is tested.
+    complaints = [line for line in said.stderr.splitlines() if "beralih" in line and "is not executable" not in line]
+    assert not complaints, said.stderr
+
+
 def test_install_lays_files_by_the_standard(binary, tmp_path):
     build = pathlib.Path(binary).parent.parent
     subprocess.run(["cmake", "--install", str(build), "--component", "server", "--prefix", str(tmp_path / "usr")], check=True,
@@ -75,4 +85,5 @@ def test_install_lays_files_by_the_standard(binary, tmp_path):
     photo = DEPLOY.parents[1] / "models" / "bundles" / "resnet34" / "golden" / "dog2.jpg"
     said = subprocess.run([str(installed), "predict", "--bundle", str(photo.parents[1]), str(photo)], capture_output=True, text=True)
     assert "German shepherd" in said.stdout, said.stderr  # it found its engine in lib/
-    assert (tmp_path / "usr/lib/systemd/system/beralih.service").is_file()
+    for unit in ("beralih.service", "beralih.socket"):
+        assert (tmp_path / "usr/lib/systemd/system" / unit).is_file()

@@ -48,7 +48,7 @@ CASES = {
     # Pillow, too, takes a short stream for black rows; what the resize would make of it is refused.
     "1 x 80,000,000 PNG": (lambda _: png(1, 80_000_000), "image/png", 413, "image_too_large"),
     "form": (lambda b: jpeg(b), "application/x-www-form-urlencoded", 415, None),
-    "multipart": (lambda b: b"--x\r\n\r\nhi\r\n--x--\r\n", "multipart/form-data; boundary=x", 415, None),
+    "not a form": (lambda b: b"--x\r\n\r\nhi\r\n--x--\r\n", "multipart/form-data; boundary=x", 400, None),
     "JSON": (lambda b: b"{}", "application/json", 415, None),
     "a PNG called JPEG is fine": (lambda b: (b / "golden" / "chelsea.png").read_bytes(), "image/jpeg",
                                   200, None),

@@ -141,7 +141,31 @@ def test_a_failed_metadata_request_has_a_json_error_object_with_an_error_string(
     assert "nobody" in answer.json()["error"]
 
 
+def test_the_ready_api_of_an_unknown_model_is_an_error(server):
+    answer = server.request("GET", "/v2/models/nobody/ready")
+    assert answer.status == 404
+    assert list(answer.json()) == ["error"]
+
+
 # Inference with JSON tensors
+
+
+def test_an_inference_request_may_name_the_version(server, path, contract, tensor, logits):
+    answer = infer(server, f"{path}/versions/{contract['version']}", tensor_input(tensor)).json()
+    assert answer["model_version"] == contract["version"]
+    assert numpy.array_equal(answer["outputs"][0]["data"], logits)
+
+
+def test_parameters_of_inputs_and_outputs_that_the_server_does_not_know_are_ignored(server, path, tensor, logits):
+    mine = tensor_input(tensor, parameters={"vendor": "x", "number": 1.5, "flag": False})
+    (output,) = infer(server, path, mine, outputs=[{"name": "logits", "parameters": {"vendor": 2}}]).json()["outputs"]
+    assert numpy.array_equal(output["data"], logits)
+
+
+def test_shape_and_data_of_the_answer_agree(server, path, tensor):
+    for count in (1, 2):
+        (output,) = infer(server, path, tensor_input(numpy.concatenate([tensor] * count))).json()["outputs"]
+        assert output["shape"] == [count, 1000] and len(output["data"]) == count * 1000
 
 
 def test_an_inference_request_is_answered_with_model_name_version_and_outputs(server, path, contract, tensor):
@@ -265,6 +289,25 @@ def test_binary_data_output_makes_every_output_binary(server, path, tensor, logi
     assert numpy.array_equal(numpy.frombuffer(binary, numpy.float32), logits)
 
 
+def test_id_and_parameters_are_returned_in_a_binary_answer_too(server, path, tensor):
+    data = tensor.tobytes()
+    request = {"id": "b-1", "inputs": [binary_input(len(data))], "parameters": {"binary_data_output": True, "trace": "t"}}
+    head, binary = split(infer_binary(server, path, request, data))
+    assert head["id"] == "b-1" and head["parameters"]["trace"] == "t" and len(binary) == 4000
+
+
+def test_uint8_has_a_binary_form(server, path, tensor):
+    """One byte an element, row-major."""
+    pixels = numpy.zeros((2, 227, 227, 3), numpy.uint8)
+    pixels[1] = 255
+    one = {"name": "input", "shape": list(pixels.shape), "datatype": "UINT8"}
+    binary = infer_binary(server, path, {"inputs": [{**one, "parameters": {"binary_data_size": pixels.size}}]},
+                          pixels.tobytes()).json()
+    assert binary["outputs"][0]["shape"] == [2, 1000]
+    as_json = infer(server, path, {**one, "data": pixels.ravel().tolist()}).json()
+    assert binary["outputs"] == as_json["outputs"]
+
+
 def test_binary_data_of_an_output_overrides_binary_data_output(server, path, tensor, logits):
     outputs = [{"name": "logits", "parameters": {"binary_data": False}}]
     answer = infer(server, path, tensor_input(tensor), outputs=outputs, parameters={"binary_data_output": True})
@@ -296,7 +339,24 @@ def test_a_raw_body_that_is_no_tensor_is_one_image_here(server, path, image, log
     assert numpy.array_equal(numpy.frombuffer(split(answer)[1], numpy.float32), logits)
 
 
+def test_a_raw_body_may_hold_several_tensors_whose_number_is_the_batch_here(server, path, tensor, logits):
+    answer = server.request("POST", path + "/infer", tensor.tobytes() * 2, Inference_Header_Content_Length="0",
+                            Content_Type="application/octet-stream")
+    head, binary = split(answer)
+    assert head["outputs"][0]["shape"] == [2, 1000]
+    assert numpy.allclose(numpy.frombuffer(binary, numpy.float32).reshape(2, 1000), logits, atol=1e-3)
+
+
 # The classification extension, timeout
+
+
+def test_classification_of_a_batch_returns_a_row_of_classes_for_each(server, path, tensor, logits):
+    batch = numpy.concatenate([tensor, numpy.zeros_like(tensor)])
+    outputs = [{"name": "logits", "parameters": {"classification": 2}}]
+    (output,) = infer(server, path, tensor_input(batch), outputs=outputs).json()["outputs"]
+    assert (output["datatype"], output["shape"], len(output["data"])) == ("BYTES", [2, 2], 4)
+    assert int(output["data"][0].split(":")[1]) == int(numpy.argmax(logits))
+    assert output["data"][2:] != output["data"][:2]
 
 
 @pytest.mark.parametrize("as_binary", [False, True])

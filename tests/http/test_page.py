@@ -204,7 +204,7 @@ def test_the_page_is_isolated(page):
     assert directives(page.request("GET", "/")) == {
         "default-src": ["'none'"], "script-src": ["'self'", "'wasm-unsafe-eval'"],
         "style-src": ["'self'", "'unsafe-inline'"], "img-src": ["'self'", "blob:", "data:"],
-        "font-src": ["'self'"], "worker-src": ["'self'", "blob:"],
+        "font-src": ["'self'", "data:"], "worker-src": ["'self'", "blob:"],
         "connect-src": ["'self'", "https://gpu.example:8443"], "manifest-src": ["'self'"],
         "base-uri": ["'none'"], "form-action": ["'none'"],
         "frame-ancestors": ["https://school.example"]}
@@ -272,7 +272,8 @@ def test_preflight_of_a_listed_origin(page):
         assert answer.headers["Access-Control-Allow-Origin"] == PAGE
         assert "post" in words(answer.headers["Access-Control-Allow-Methods"])
         assert words(answer.headers["Access-Control-Allow-Headers"]) == {
-            "content-type", "beralih-contract", "x-request-id", "x-beralih-run", "inference-header-content-length"}
+            "authorization", "content-type", "beralih-contract", "x-request-id", "x-beralih-run", "last-event-id",
+            "x-request-deadline-ms", "x-beralih-priority", "traceparent", "inference-header-content-length"}
         assert int(answer.headers["Access-Control-Max-Age"]) > 0
         assert answer.headers["Vary"] == "Origin"
 

@@ -1,17 +1,13 @@
 """Deadlines, priorities, batches, the engines, and reloads under load: the real server."""
 import concurrent.futures
-import os
 import shutil
 import signal
 import subprocess
-import threading
 import time
 
 import pytest
 
 from server_process import Server
-
-RELOADS = int(os.environ.get("BERALIH_RELOADS", "8"))
 
 
 @pytest.fixture(scope="module")
@@ -105,29 +101,6 @@ def test_a_deterministic_prediction_does_not_depend_on_its_neighbours(
                                         [other, photograph, other, photograph]))
             assert [answers[i]["logits"]["sha256"] for i in (1, 3)] == [alone, alone]
             assert answers[0]["logits"]["sha256"] == answers[2]["logits"]["sha256"] != alone
-
-
-def test_reloads_under_load_lose_nothing(binary, bundle, photograph, tmp_path):
-    with Server(binary, bundle, "--deadline-ms", "0", log=tmp_path / "log") as server:
-        server.wait_until_ready()
-        ended = threading.Event()
-        statuses = []
-
-        def client():
-            while not ended.is_set():
-                statuses.append(server.classify(photograph).status)
-
-        clients = [threading.Thread(target=client) for _ in range(3)]
-        for each in clients:
-            each.start()
-        for number in range(1, RELOADS + 1):
-            server.process.send_signal(signal.SIGHUP)
-            server.wait_for_log(rf"(?:reloaded in [\d.]+ s; contract [0-9a-f]+, as before[\s\S]*){{{number}}}", 120)
-        ended.set()
-        for each in clients:
-            each.join()
-        assert server.stop() == 0
-    assert set(statuses) == {200} and len(statuses) > RELOADS
 
 
 def test_a_bundle_that_is_no_good_is_not_reloaded(binary, bundle, photograph, tmp_path):

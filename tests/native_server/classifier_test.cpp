@@ -43,8 +43,13 @@ TEST_CASE("the classifier answers and its JSON has the documented keys in order"
   std::vector<std::string> keys;
   for (const auto& [key, value] : json.items()) keys.push_back(key);
   CHECK(keys == std::vector<std::string>{"model", "contract_hash", "preprocessing_hash", "device",
-                                         "request_id", "image", "tensor", "logits", "predictions",
-                                         "timings_ms"});
+                                         "engine", "request_id", "image", "tensor", "logits",
+                                         "predictions", "timings_ms"});
+  CHECK(json["engine"]["dtype"] == (*classifier)->engine().dtype);
+  CHECK(json["engine"]["threads"] == (*classifier)->engine().threads);
+  CHECK(json["engine"]["batch_size"] == 1);
+  CHECK(json["engine"]["batch_rows"] == 1);
+  CHECK_FALSE(json["engine"]["cpu"].get<std::string>().empty());
   CHECK(json["image"]["format"] == "png");
   CHECK(json["image"]["width"] == 4);
   CHECK(json["tensor"]["shape"] == Json::array({1, 3, 4, 4}));

@@ -159,13 +159,16 @@ TEST_CASE("it says when the client was the bottleneck") {
 TEST_CASE("addresses") {
   const auto target = parse_load_target("http://localhost:8080/v2/models/m/infer");
   REQUIRE(target);
-  CHECK(target->host == "localhost");
-  CHECK(target->port == 8080);
+  CHECK(target->server.host == "localhost");
+  CHECK(target->server.port == 8080);
   CHECK(target->path == "/v2/models/m/infer");
-  CHECK(parse_load_target("http://[::1]:90")->host == "::1");
+  CHECK(parse_load_target("http://[::1]:90")->server.host == "::1");
   CHECK(parse_load_target("http://[::1]:90")->path == "/api/classify");
-  CHECK(parse_load_target("http://example.test/x")->port == 80);
-  for (const char* wrong : {"", "localhost:80", "ftp://a/", "https://a/", "http://", "http://a:0/",
+  CHECK(parse_load_target("http://example.test/x")->server.port == 80);
+  CHECK_FALSE(parse_load_target("http://example.test/x")->server.tls);
+  CHECK(parse_load_target("https://example.test/x")->server.port == 443);
+  CHECK(parse_load_target("https://example.test/x")->server.tls);
+  for (const char* wrong : {"", "localhost:80", "ftp://a/", "https://", "http://", "http://a:0/",
                             "http://a:99999/", "http://a:8x/", "http://a /b"})
     CHECK_FALSE(parse_load_target(wrong));
 }

@@ -106,6 +106,60 @@ TEST_CASE("another device explains other logits only while the probabilities agr
   CHECK(agreement(compare(changed), "server: logits sha256") == Agreement::kDiffers);
 }
 
+Json stated_engine() {
+  return {
+      {"library",    "libtorch 1.13"},
+      {"variant",    "mapped"       },
+      {"dtype",      "fp32"         },
+      {"threads",    2              },
+      {"batch_size", 1              },
+      {"batch_rows", 1              },
+      {"cpu",        "a (avx2)"     }
+  };
+}
+
+ReceiptRow logits_row(const Json& theirs, const Json& mine) {
+  Receipt own = *parse_receipt(mine.dump());
+  own.sides.resize(1);  // the server's
+  for (const ReceiptRow& row : compare_receipts(*parse_receipt(theirs.dump()), own, {1e-4, 0.05}))
+    if (row.field == "server: logits sha256") return row;
+  FAIL("no row");
+  return {};
+}
+
+TEST_CASE("a receipt that states its engine says whether the same bits are to be expected") {
+  Json theirs = page_receipt();
+  theirs["server"]["engine"] = stated_engine();
+  const Json mine = theirs;
+  CHECK(logits_row(theirs, mine).agreement == Agreement::kSame);
+  CHECK(logits_row(theirs, mine).note.find("as expected") == 0);
+  // Computed in the same way, other bits are a difference even while the probabilities agree.
+  theirs["server"]["logits_sha256"] = "other";
+  CHECK(logits_row(theirs, mine).agreement == Agreement::kDiffers);
+  CHECK(logits_row(theirs, mine).note.find("were to be expected") != std::string::npos);
+  const std::vector<std::pair<std::string, Json>> changes{
+      {"library",    "libtorch 2"},
+      {"variant",    "packed"    },
+      {"dtype",      "bf16"      },
+      {"threads",    4           },
+      {"batch_rows", 8           },
+      {"cpu",        "b (avx512)"}
+  };
+  for (const auto& [member, value] : changes) {
+    Json changed = theirs;
+    changed["server"]["engine"][member] = value;
+    const ReceiptRow row = logits_row(changed, mine);
+    CHECK(row.agreement == Agreement::kExplained);
+    const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+    CHECK(row.note.find(text + ", here ") != std::string::npos);
+    changed["server"]["logits_sha256"] = "l";
+    CHECK(logits_row(changed, mine).agreement == Agreement::kSame);
+    CHECK(logits_row(changed, mine).note.find("although") == 0);
+  }
+  theirs["server"]["engine"].erase("cpu");
+  CHECK_FALSE(parse_receipt(theirs.dump()));
+}
+
 TEST_CASE("what is no receipt") {
   for (const char* wrong : {"", "[]", "{}", "{\"schema\":\"beralih.receipt/2\"}", "{\"schema\":7}"})
     CHECK_FALSE(parse_receipt(wrong));

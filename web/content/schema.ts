@@ -1,5 +1,6 @@
 // One schema for every language: a language that lacks a sentence does not compile.
 import type { ExperimentSlots } from './experiments-schema'
+import type { CameraProblem } from '../src/lib/lesson/camera'
 import type { PageFailureCode, ServerFailureCode } from '../src/lib/lesson/failures'
 import type { ChallengeStep, OptionOf, PlanArtifact, PlanField, planChoices, QuizId } from '../src/lib/lesson/quizzes'
 
@@ -154,6 +155,9 @@ export interface Content extends LanguageName {
     doneBoth: Message
     doneAlone: string
     doneRefused: string
+    /** Added to the end of a run's notice. */
+    notKept: string
+    firstFrame: (of: string) => string
   }
   inspector: {
     artifacts: string
@@ -209,6 +213,44 @@ export interface Content extends LanguageName {
     over: (milliseconds: string) => string
     budget: string
     stagesLabel: (server: string, page: string) => string
+    knobs: string
+    knob: string
+    notKept: string
+    frame: (of: string) => string
+  }
+  network: {
+    figure: string
+    caption: string
+    empty: string
+    drawing: (name: string, stages: number, tensors: number) => string
+    smaller: string
+    skip: string
+    stage: string
+    output: string
+    blocks: string
+    parameters: (side: string) => string
+    total: string
+    weights: string
+    list: (count: string) => string
+    search: string
+    found: (shown: string, of: string) => string
+    none: string
+    order: string
+    tensor: string
+    shape: string
+    count: string
+  }
+  camera: {
+    open: string
+    title: string
+    asking: string
+    live: string
+    shoot: string
+    close: string
+    again: string
+    video: string
+    name: string
+    problems: Record<CameraProblem, string>
   }
   quizzes: Quizzes
   challenge: Challenge

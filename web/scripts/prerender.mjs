@@ -1,26 +1,29 @@
 // Writes dist/index.html (the default language) and dist/<language>/index.html from Vite's template and the rendered pages.
+import { createHash } from 'node:crypto'
 import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import subsetFont from 'subset-font'
 import { renderPages } from '../node_modules/.prerender/entry-server.js'
 
 const dist = new URL('../dist/', import.meta.url).pathname
 const template = await readFile(join(dist, 'index.html'), 'utf8')
 
-// The faces of the first screen; the others are fetched when text uses them.
-const preloaded = ['source-serif-4-latin-400-normal', 'source-serif-4-latin-600-normal', 'source-code-pro-latin-400-normal']
 const assets = await readdir(join(dist, 'assets'))
+const digest = (bytes) => createHash('sha256').update(bytes).digest('base64url').slice(0, 8)
 
-// The style sheet stands in the page: one request fewer before the first paint. Its addresses were relative to itself.
+// Style sheet and typefaces stand in the page: the text needs nothing else to be painted as it stays. The addresses in the
+// style sheet are relative to itself.
 const styleLink = /<link rel="stylesheet"[^>]*href="\.\/(assets\/[^"]+\.css)"[^>]*>/
 const styleFile = styleLink.exec(template)?.[1]
 if (!styleFile) throw new Error('prerender: the template has no style sheet')
-const style = (await readFile(join(dist, styleFile), 'utf8')).replaceAll(/url\((["']?)\.\//g, 'url($1./assets/')
+let style = await readFile(join(dist, styleFile), 'utf8')
 await rm(join(dist, styleFile))
-const preloads = preloaded.map((face) => {
-  const file = assets.find((name) => name.startsWith(face) && name.endsWith('.woff2'))
-  if (!file) throw new Error(`prerender: the build has no font ${face}`)
-  return `<link rel="preload" href="./assets/${file}" as="font" type="font/woff2" crossorigin>`
-})
+// The program comes after the first paint: scripts/start.js asks for it. What it is made of stands in the template.
+const program = [...template.matchAll(/[ \t]*<(?:script type="module"|link rel="modulepreload")[^>]*?(?:src|href)="(\.\/[^"]+)"[^>]*>(?:<\/script>)?\n?/g)]
+if (program.length === 0) throw new Error('prerender: the template has no program')
+const start = await readFile(new URL('./start.js', import.meta.url))
+const startFile = `assets/start-${digest(start)}.js`
+await writeFile(join(dist, startFile), start)
 
 const escaped = (text) => text.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;')
 
@@ -28,24 +31,48 @@ const escaped = (text) => text.replaceAll('&', '&amp;').replaceAll('"', '&quot;'
 const contentChunk = (language) => {
   const file = assets.find((name) => new RegExp(`^${language}-[\\w-]{8}\\.js$`).test(name))
   if (!file) throw new Error(`prerender: the build has no content in "${language}"`)
-  return `<link rel="modulepreload" href="./assets/${file}" crossorigin>`
+  return `./assets/${file}`
 }
 
 const pages = await renderPages()
+
+/** The letters of every language's text, and ASCII for what is measured or typed; any other letter comes from the reader's own faces. */
+async function letters() {
+  const found = new Set(Array.from({ length: 95 }, (_, position) => String.fromCharCode(32 + position)))
+  for (const { body } of pages) for (const letter of body) found.add(letter)
+  const content = new URL('../content/', import.meta.url).pathname
+  for (const name of await readdir(content, { recursive: true })) {
+    if (name.endsWith('.ts')) for (const letter of await readFile(join(content, name), 'utf8')) found.add(letter)
+  }
+  return [...found].join('')
+}
+
+const used = await letters()
+for (const face of assets.filter((name) => name.endsWith('.woff2'))) {
+  const file = join(dist, 'assets', face)
+  const subset = await subsetFont(await readFile(file), used, { targetFormat: 'woff2' })
+  const data = `data:font/woff2;base64,${subset.toString('base64')}`
+  style = style.replaceAll(new RegExp(`url\\(["']?\\./${face.replaceAll('.', '\\.')}["']?\\)`, 'g'), `url(${data})`)
+  await rm(file)
+}
+if (/url\((?!data:)/.test(style)) throw new Error('prerender: the style sheet asks for a file')
+
 for (const page of pages) {
+  const root = page.isDefault ? './' : '../'
+  const fromHere = (path) => path.replace(/^\.\//, root)
+  const parts = [...program.map(([, path]) => path), contentChunk(page.language)].map(fromHere)
   const head = [
     `<title>${escaped(page.title)}</title>`,
+    `<script async src="${root}${startFile}" data-program="${parts.join(' ')}"></script>`,
     `<meta name="description" content="${escaped(page.description)}">`,
-    ...preloads,
-    contentChunk(page.language),
     page.head,
   ].join('\n')
-  const root = page.isDefault ? './' : '../'
   const attributes = `lang="${page.language}" dir="${page.direction}" data-root="${root}" data-languages="${page.languages}"${page.isDefault ? ' data-default' : ''}`
-  const html = template
+  const html = program
+    .reduce((text, [element]) => text.replace(element, () => ''), template)
     .replace('lang="id" data-root="./"', () => attributes)
     .replace('<!--head-->', () => head)
-    .replace(styleLink, () => `<style>${style.replaceAll(/url\((["']?)\.\//g, `url($1${root}`)}</style>`)
+    .replace(styleLink, () => `<style>${style}</style>`)
     .replace('<!--page-->', () => page.body)
     .replaceAll(/(href|src)="\.\/(?!")/g, (match, name) => `${name}="${root}`)
     .replaceAll('href="./"', `href="${root}"`)

@@ -1,5 +1,5 @@
-// Keeps this build of the page for visits without a network. Only its own files: never an answer of the API, and never
-// the model, which the page keeps itself, under its SHA-256.
+// Keeps this build of the page for visits without a network: its own files and the sample pictures. Never an answer of the
+// API, and never the model, which the page keeps itself, under its SHA-256.
 const { version, shell, later } = __MANIFEST__
 const prefix = `beralih-page ${new URL('./', self.location.href).pathname} `
 const name = prefix + version
@@ -29,6 +29,25 @@ self.addEventListener('message', (event) => {
   event.waitUntil(keep().then(() => event.ports[0]?.postMessage('kept'), () => event.ports[0]?.postMessage('not kept')))
 })
 
+// The sample pictures, named by the page when it has nothing better to do.
+const samples = new URL('./bundle/golden/', self.location.href).href
+const sampleLimit = 4_000_000
+
+async function keepSamples(urls) {
+  const cache = await caches.open(name)
+  let bytes = 0
+  for (const url of urls.filter((url) => url.startsWith(samples))) {
+    if (await cache.match(url)) continue
+    const response = await fetch(url)
+    const length = Number(response.headers.get('Content-Length') ?? sampleLimit)
+    if (response.ok && (bytes += length) <= sampleLimit) await cache.put(url, response)
+  }
+}
+
+self.addEventListener('message', (event) => {
+  if (event.data?.samples) event.waitUntil(keepSamples(event.data.samples).catch(() => undefined))
+})
+
 const kept = async (url) => (await caches.open(name)).match(url)
 
 /** A page comes from the network while there is one, so that no visit gets an old one. */
@@ -52,6 +71,6 @@ self.addEventListener('fetch', (event) => {
   const { request } = event
   if (request.method !== 'GET') return
   const url = request.url.split(/[?#]/)[0]
-  if (!ours.has(url)) return
+  if (!ours.has(url) && !url.startsWith(samples)) return
   event.respondWith(request.mode === 'navigate' ? page(request, url) : file(request, url))
 })

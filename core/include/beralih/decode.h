@@ -36,8 +36,8 @@ ImageFormat sniff_format(std::span<const uint8_t> bytes);
 /// Decodes the whole image; alpha is dropped, palettes and gray become RGB, orientation is applied.
 /// `bytes` is the whole file and is not kept; the image is the caller's. Throws nothing.
 /// Errors: kInvalidArgument (no bytes), kUnsupportedFormat, kCorruptImage, kImageTooLarge (above
-/// max_pixels, or there is not enough memory). The message starts with the format, except where
-/// none is recognised.
+/// max_pixels, or there is not enough memory). The message starts with the format and ends with the
+/// byte, and the marker or chunk there, except where no format is recognised or memory runs out.
 Result<Image> decode(std::span<const uint8_t> bytes, const DecodeOptions& options,
                      ImageHeader* header = nullptr);
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "codecs/codecs.h"
+#include "message.h"
 
 namespace beralih::codecs {
 
@@ -12,9 +13,12 @@ namespace {
 
 using Bytes = std::span<const uint8_t>;
 
-Error corrupt(const std::string& what) { return {ErrorCode::kCorruptImage, "BMP: " + what}; }
-Error unsupported(const std::string& what) {
-  return {ErrorCode::kUnsupportedFormat, "BMP: " + what + " not supported"};
+Error corrupt(std::initializer_list<Part> what, uint64_t at) {
+  return placed(error_of(ErrorCode::kCorruptImage, "BMP: ", what), place(at));
+}
+Error unsupported(std::initializer_list<Part> what, uint64_t at) {
+  return placed(error_of(ErrorCode::kUnsupportedFormat, "BMP: ", what),
+                " not supported" + place(at));
 }
 
 enum Compression : uint32_t { kRaw = 0, kRle8 = 1, kRle4 = 2, kBitFields = 3 };
@@ -34,6 +38,7 @@ struct Header {
   uint32_t compression = kRaw;
   uint64_t colors = 0;
   size_t palette_step = 4;
+  size_t bits_at = 28;              ///< where the number of bits stands
   std::array<uint32_t, 4> masks{};  ///< red, green, blue, alpha
   bool has_masks = false;
   size_t end = 0;       ///< where the palette starts
@@ -44,19 +49,19 @@ uint32_t u16(Bytes bytes, size_t at) { return bytes[at] | uint32_t{bytes[at + 1]
 uint32_t u32(Bytes bytes, size_t at) { return u16(bytes, at) | u16(bytes, at + 2) << 16; }
 
 constexpr size_t kFileHeaderBytes = 14;
+// Where the fields of all but the oldest header stand.
+constexpr size_t kWidthAt = 18, kCompressionAt = 30, kColorsAt = 46;
 
 Result<Header> read_header(Bytes file) {
   constexpr uint32_t kOs2Bytes = 12;
-  if (file.size() < kFileHeaderBytes + 4)
-    return corrupt("the header is cut off (" + std::to_string(file.size()) + " bytes)");
+  if (file.size() < kFileHeaderBytes + 4) return corrupt({"the header is cut off"}, file.size());
   Header header;
   header.pixels = u32(file, 10);
   const uint32_t size = u32(file, kFileHeaderBytes);
   if (size != kOs2Bytes && size != 40 && size != 64 && size != 108 && size != 124) {
-    return unsupported("a header of " + std::to_string(size) + " bytes is");
+    return unsupported({"a header of ", size, " bytes is"}, kFileHeaderBytes);
   }
-  if (file.size() - kFileHeaderBytes < size)
-    return corrupt("the header is cut off (" + std::to_string(file.size()) + " bytes)");
+  if (file.size() - kFileHeaderBytes < size) return corrupt({"the header is cut off"}, file.size());
   const Bytes info = file.subspan(kFileHeaderBytes, size);
   header.end = kFileHeaderBytes + size;
   if (size == kOs2Bytes) {
@@ -64,6 +69,7 @@ Result<Header> read_header(Bytes file) {
     header.height = u16(info, 6);
     header.bits = u16(info, 10);
     header.palette_step = 3;
+    header.bits_at = 24;
   } else {
     header.top_down = info[11] == 0xFF;
     header.width = u32(info, 4);
@@ -75,8 +81,7 @@ Result<Header> read_header(Bytes file) {
       const bool inside = size >= 56;
       const size_t at = inside ? kFileHeaderBytes + 40 : header.end;
       const size_t count = inside ? 4 : 3;
-      if (file.size() - at < count * 4)
-        return corrupt("the bit masks at byte " + std::to_string(at) + " are cut off");
+      if (file.size() - at < count * 4) return corrupt({"the bit masks are cut off"}, at);
       for (size_t i = 0; i < count; ++i) header.masks[i] = u32(file, at + i * 4);
       if (!inside) header.end += count * 4;
     }
@@ -123,7 +128,7 @@ Result<Layout> masked_layout(const Header& header) {
   if (header.bits == 16 && has_rgb(0x7C00, 0x3E0, 0x1F)) {
     return Layout{16, Layout::kWords, {}, false};
   }
-  return unsupported("these bit masks for " + std::to_string(header.bits) + " bits are");
+  return unsupported({"these bit masks for ", header.bits, " bits are"}, kFileHeaderBytes + 40);
 }
 
 Result<Layout> find_layout(const Header& header) {
@@ -134,11 +139,11 @@ Result<Layout> find_layout(const Header& header) {
     case 16:
     case 24:
     case 32: break;
-    default: return unsupported(std::to_string(header.bits) + " bits a pixel are");
+    default: return unsupported({header.bits, " bits a pixel are"}, header.bits_at);
   }
   if (header.compression == kBitFields) return masked_layout(header);
   if (header.compression > kBitFields) {
-    return unsupported("compression " + std::to_string(header.compression) + " is");
+    return unsupported({"compression ", header.compression, " is"}, kCompressionAt);
   }
   if (header.bits == 16) return Layout{16, Layout::kWords, {}, false};
   if (header.bits >= 24)
@@ -158,11 +163,12 @@ struct Palette {
 Result<Palette> read_palette(Bytes file, Header& header) {
   constexpr uint64_t kMaxColors = 65536;
   if (header.colors > kMaxColors) {
-    return unsupported("a palette of " + std::to_string(header.colors) + " colors is");
+    return unsupported({"a palette of ", header.colors, " colors is"}, kColorsAt);
   }
   const size_t step = header.palette_step;
   const size_t count = static_cast<size_t>(header.colors);
-  const Bytes stored = file.subspan(header.end, std::min(step * count, file.size() - header.end));
+  const size_t start = header.end;
+  const Bytes stored = file.subspan(start, std::min(step * count, file.size() - start));
   header.end += stored.size();
 
   Palette palette;
@@ -176,8 +182,7 @@ Result<Palette> read_palette(Bytes file, Header& header) {
   for (size_t i = 0; i < 256; ++i) palette.colors[i].fill(static_cast<uint8_t>(i));
   if (palette.gray) return palette;
   if (stored.size() / step > 256)
-    return corrupt("the palette has " + std::to_string(stored.size() / step) +
-                   " colors, more than 256");
+    return corrupt({"the palette has ", stored.size() / step, " colors, more than 256"}, start);
   for (size_t i = 0; i < stored.size() / step; ++i) {
     const uint8_t* color = stored.data() + i * step;
     palette.colors[i] = {color[2], color[1], color[0]};
@@ -271,7 +276,7 @@ Result<Decoded> decode_bmp(std::span<const uint8_t> bytes, const DecodeOptions& 
   auto layout = find_layout(*bmp);
   if (!layout) return layout.error();
   if (const auto status = check_size("BMP", bmp->width, bmp->height, options); !status) {
-    return status.error();
+    return placed(status.error(), place(kWidthAt));
   }
   header.width = static_cast<int>(bmp->width);
   header.height = static_cast<int>(bmp->height);
@@ -292,8 +297,7 @@ Result<Decoded> decode_bmp(std::span<const uint8_t> bytes, const DecodeOptions& 
   }
   const uint64_t start = bmp->pixels != 0 ? bmp->pixels : bmp->end;
   const auto truncated = [&] {
-    return corrupt("the data ends before the image does (" + std::to_string(bytes.size()) +
-                   " bytes); send the whole file");
+    return corrupt({"the data ends before the image does; send the whole file"}, bytes.size());
   };
   const auto target = [&](size_t y) {
     return static_cast<int>(bmp->top_down ? y : height - 1 - y);
@@ -301,7 +305,7 @@ Result<Decoded> decode_bmp(std::span<const uint8_t> bytes, const DecodeOptions& 
 
   if (bmp->compression == kRle8 || bmp->compression == kRle4) {
     if (layout->kind != Layout::kIndexed || bilevel) {
-      return unsupported("run lengths of such pixels are");
+      return unsupported({"run lengths of such pixels are"}, kCompressionAt);
     }
     if (start > bytes.size()) return truncated();
     const auto indices = expand_runs(bytes, static_cast<size_t>(start), width, width * height,
@@ -318,8 +322,7 @@ Result<Decoded> decode_bmp(std::span<const uint8_t> bytes, const DecodeOptions& 
   const uint64_t stride = (uint64_t{width} * bmp->bits + 31) / 32 * 4;
   const uint64_t row_bytes = (uint64_t{width} * layout->bits + 7) / 8;
   if (row_bytes > stride)
-    return corrupt("a row has " + std::to_string(stride) + " bytes, its pixels " +
-                   std::to_string(row_bytes));
+    return corrupt({"a row has ", stride, " bytes, its pixels ", row_bytes}, bmp->bits_at);
   if (start + stride * (height - 1) + row_bytes > bytes.size()) return truncated();
   Decoded decoded{Image::allocate(header.height, header.width), 1};
   for (size_t y = 0; y < height; ++y) {

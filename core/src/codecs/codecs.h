@@ -82,4 +82,10 @@ int jpeg_orientation(std::span<const uint8_t> bytes, ExifMode exif);
 Status check_size(std::string_view format, int64_t width, int64_t height,
                   const DecodeOptions& options);
 
+/// " (at byte 12)", " (IHDR chunk at byte 8)": how the message of an error ends.
+std::string place(uint64_t at, std::string_view what = {});
+
+/// The error with its place behind the message.
+Error placed(Error error, const std::string& place);
+
 }  // namespace beralih::codecs

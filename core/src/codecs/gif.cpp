@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "codecs/codecs.h"
+#include "message.h"
 
 namespace beralih::codecs {
 
@@ -13,18 +14,21 @@ namespace {
 
 using Bytes = std::span<const uint8_t>;
 
-Error corrupt(const std::string& what) { return {ErrorCode::kCorruptImage, "GIF: " + what}; }
+Error corrupt(std::initializer_list<Part> what, uint64_t at) {
+  return placed(error_of(ErrorCode::kCorruptImage, "GIF: ", what), place(at));
+}
 
 Error cut_off(size_t at) {
-  return corrupt("the data ends before the first frame does (at byte " + std::to_string(at) +
-                 "); send the whole file");
+  return corrupt({"the data ends before the first frame does; send the whole file"}, at);
 }
 
 struct Frame {
   int width = 0, height = 0;  // of the picture
   int left = 0, top = 0, right = 0, bottom = 0;
   bool interlaced = false;
-  uint8_t fill = 0;  // the index that the picture is filled with first
+  size_t at = 0;        // where the frame's own header stands
+  bool larger = false;  // than the screen, so that its header decides the picture's size
+  uint8_t fill = 0;     // the index that the picture is filled with first
   int code_bits = 0;
   size_t data = 0;  // where its blocks start
   Bytes palette;    // RGB triples; empty for a gray ramp
@@ -45,13 +49,13 @@ class HeaderReader {
     }
     while (true) {
       if (at_ >= file_.size() || file_[at_] == ';') {
-        return corrupt("there is no frame before byte " + std::to_string(at_));
+        return corrupt({"there is no frame"}, at_);
       }
       const uint8_t tag = file_[at_++];
       if (tag == ',') return read_frame();
       const size_t start = at_ - 1;
       if (tag == '!' && !read_extension()) {
-        return corrupt("the extension at byte " + std::to_string(start) + " is damaged or cut off");
+        return corrupt({"an extension is damaged or cut off"}, start);
       }
     }
   }
@@ -114,6 +118,7 @@ class HeaderReader {
   }
 
   Result<Frame> read_frame() {
+    frame_.at = at_ - 1;
     if (file_.size() - at_ < 9) return cut_off(at_);
     frame_.left = u16(at_);
     frame_.top = u16(at_ + 2);
@@ -122,6 +127,7 @@ class HeaderReader {
     const uint8_t flags = file_[at_ + 8];
     at_ += 9;
     // A frame that reaches over the screen makes the picture larger.
+    frame_.larger = frame_.right > frame_.width || frame_.bottom > frame_.height;
     frame_.width = std::max(frame_.width, frame_.right);
     frame_.height = std::max(frame_.height, frame_.bottom);
     frame_.interlaced = (flags & 64) != 0;
@@ -192,12 +198,12 @@ class Decompressor {
       if (*code == clear_ + 1) {
         // Pillow goes on after an end code where it has not read the whole file yet.
         if (!next_step()) {
-          return corrupt("the data ends before the image does" + here());
+          return corrupt({"the data ends before the image does"}, start_ + at_);
         }
         continue;
       }
       const auto string = expand(*code);
-      if (!string) return corrupt("the compressed data is broken" + here());
+      if (!string) return corrupt({"the compressed data is broken"}, start_ + at_);
       for (const uint8_t index : *string) {
         if (!put(index)) return Ok{};
       }
@@ -209,8 +215,6 @@ class Decompressor {
   static constexpr int kTableSize = 1 << kTableBits;
   static constexpr size_t kStringBytes = kTableSize + 1;
   static constexpr size_t kStepBytes = 65536;  // ImageFile.py, MAXBLOCK
-
-  std::string here() const { return " (at byte " + std::to_string(start_ + at_) + ")"; }
 
   void reset() {
     next_ = clear_ + 2;
@@ -303,7 +307,8 @@ Result<Decoded> decode_gif(std::span<const uint8_t> bytes, const DecodeOptions& 
   header.width = frame.width;
   header.height = frame.height;
   if (const auto status = check_size("GIF", frame.width, frame.height, options); !status) {
-    return status.error();
+    constexpr size_t kScreenAt = 6;
+    return placed(status.error(), place(frame.larger ? frame.at : kScreenAt));
   }
   if (frame.left == 0 && frame.right == 0) {  // decode.c takes such a tile for the whole picture
     frame.top = 0;
@@ -311,12 +316,13 @@ Result<Decoded> decode_gif(std::span<const uint8_t> bytes, const DecodeOptions& 
     frame.bottom = frame.height;
   }
   if (frame.right <= frame.left || frame.bottom <= frame.top) {
-    return corrupt("the first frame has no pixels (" + std::to_string(frame.right - frame.left) +
-                   " x " + std::to_string(frame.bottom - frame.top) + ")");
+    return corrupt({"the first frame has no pixels, ", frame.right - frame.left, " x ",
+                    frame.bottom - frame.top},
+                   frame.at);
   }
   constexpr int kMaxCodeBits = 12;
   if (frame.code_bits > kMaxCodeBits) {
-    return corrupt("codes of " + std::to_string(frame.code_bits) + " bits are not allowed");
+    return corrupt({"codes of ", frame.code_bits, " bits are not allowed"}, frame.data - 1);
   }
 
   std::array<std::array<uint8_t, 3>, 256> palette;

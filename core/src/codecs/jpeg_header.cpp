@@ -5,7 +5,9 @@
 #include <string>
 #include <string_view>
 
+#include "codecs/codecs.h"
 #include "codecs/exif.h"
+#include "message.h"
 
 namespace beralih::codecs {
 
@@ -13,7 +15,9 @@ namespace {
 
 using Bytes = std::span<const uint8_t>;
 
-Error corrupt(std::string what) { return {ErrorCode::kCorruptImage, "JPEG: " + std::move(what)}; }
+Error corrupt(std::initializer_list<Part> what) {
+  return error_of(ErrorCode::kCorruptImage, "JPEG: ", what);
+}
 
 bool starts_with(Bytes bytes, std::string_view magic) {
   return bytes.size() >= magic.size() &&
@@ -45,8 +49,7 @@ class Walk {
       // What is not a marker is skipped; so are fill bytes and escaped 0xFF.
       while (at < file_.size() && file_[at] != 0xFF) ++at;
       if (at + 1 >= file_.size()) {
-        return corrupt("the data ends before the first scan (" + std::to_string(file_.size()) +
-                       " bytes)");
+        return corrupt({"the data ends before the first scan", codecs::place(file_.size())});
       }
       const int marker = file_[at + 1];
       if (marker == 0xFF) {
@@ -56,31 +59,22 @@ class Walk {
       at += 2;
       if (marker == 0x00 || is_standalone(marker)) continue;
       if (marker < 0xC0) {
-        return corrupt("no marker found at byte " + std::to_string(at - 2));
+        return corrupt({
+            "there is no such marker", JpegPlace{marker, at - 2}
+             .text()
+        });
       }
-      const Place place{marker, at - 2};
+      const JpegPlace place{marker, at - 2};
       const auto payload = segment(at);
-      if (!payload) return corrupt("a segment is cut off" + place.text());
-      if (auto status = handle(marker, *payload); !status) {
-        return Error{status.error().code, status.error().message + place.text()};
+      if (!payload) return corrupt({"a segment is cut off", place.text()});
+      if (auto status = handle(place, *payload); !status) {
+        return placed(status.error(), place.text());
       }
       if (marker == kStartOfScan) return finish(mode, place);
     }
   }
 
  private:
-  /// Where an error is; a text only once there is one.
-  struct Place {
-    int marker;
-    size_t at;
-    std::string text() const {
-      constexpr std::string_view kDigits = "0123456789ABCDEF";
-      const auto digit = [&](int value) { return kDigits[static_cast<size_t>(value)]; };
-      return std::string(" (marker FF") + digit(marker >> 4) + digit(marker & 15) + " at byte " +
-             std::to_string(at) + ")";
-    }
-  };
-
   /// The segment whose length stands at `at`, which moves past it.
   std::optional<Bytes> segment(size_t& at) const {
     if (file_.size() - at < 2) return std::nullopt;
@@ -92,53 +86,58 @@ class Walk {
     return file_.subspan(at - size, size);
   }
 
-  Status handle(int marker, Bytes payload) {
-    if (is_start_of_frame(marker)) return handle_frame(payload);
-    if (marker == kQuantizationTables) return handle_tables(payload);
-    if ((marker & 0xF0) == 0xE0) return handle_application(marker, payload);
+  Status handle(const JpegPlace& place, Bytes payload) {
+    if (is_start_of_frame(place.marker)) return handle_frame(place, payload);
+    if (place.marker == kQuantizationTables) return handle_tables(payload);
+    if ((place.marker & 0xF0) == 0xE0) return handle_application(place, payload);
     return Ok{};
   }
 
-  Status handle_frame(Bytes payload) {
-    if (payload.size() < 6) return corrupt("the frame header is too short");
+  Status handle_frame(const JpegPlace& place, Bytes payload) {
+    if (payload.size() < 6) return corrupt({"the frame header is too short"});
     header_.height = payload[1] << 8 | payload[2];
     header_.width = payload[3] << 8 | payload[4];
     header_.components = payload[5];
-    if (payload[0] != 8) return unsupported(std::to_string(payload[0]) + " bits a sample");
+    header_.frame = place;
+    if (payload[0] != 8) return unsupported({payload[0], " bits a sample"});
     if (header_.components != 1 && header_.components != 3 && header_.components != 4) {
-      return unsupported(std::to_string(header_.components) + " components");
+      return unsupported({header_.components, " components"});
     }
-    if (payload.size() % 3 != 0) return corrupt("the frame header lists half a component");
+    if (payload.size() % 3 != 0) return corrupt({"the frame header lists half a component"});
     return Ok{};
   }
 
-  static Error unsupported(const std::string& what) {
-    return {ErrorCode::kUnsupportedFormat,
-            "JPEG: " + what + "; only 8-bit gray, YCbCr/RGB and CMYK/YCCK are supported"};
+  static Error unsupported(std::initializer_list<Part> what) {
+    return placed(error_of(ErrorCode::kUnsupportedFormat, "JPEG: ", what),
+                  "; only 8-bit gray, YCbCr/RGB and CMYK/YCCK are supported");
   }
 
   static Status handle_tables(Bytes payload) {
     while (!payload.empty()) {
       const size_t size = payload[0] < 16 ? 1 + 64 : 1 + 128;
-      if (payload.size() < size) return corrupt("a quantization table is cut off");
+      if (payload.size() < size) return corrupt({"a quantization table is cut off"});
       payload = payload.subspan(size);
     }
     return Ok{};
   }
 
-  Status handle_application(int marker, Bytes payload) {
-    const int number = marker & 15;
+  Status handle_application(const JpegPlace& place, Bytes payload) {
+    const int number = place.marker & 15;
     if (number == 0 && starts_with(payload, "JFIF")) {
-      if (payload.size() < 7) return corrupt("the JFIF header is too short");
+      if (payload.size() < 7) return corrupt({"the JFIF header is too short"});
       if (payload.size() >= 12 && payload[7] == 1) has_resolution_ = true;
     } else if (number == 1 && starts_with(payload, std::string_view("Exif\0", 5))) {
-      if (header_.exif.empty()) header_.exif = payload;
+      if (header_.exif.empty()) {
+        header_.exif = payload;
+        exif_place_ = place;
+      }
     } else if (number == 2 && starts_with(payload, std::string_view("MPF\0", 4))) {
       picture_index_ = payload.subspan(4);
+      index_place_ = place;
     } else if (number == 13 && starts_with(payload, std::string_view("Photoshop 3.0\0", 14))) {
-      if (!handle_resources(payload)) return corrupt("the Photoshop resources are cut off");
+      if (!handle_resources(payload)) return corrupt({"the Photoshop resources are cut off"});
     } else if (number == 14 && starts_with(payload, "Adobe") && payload.size() < 7) {
-      return corrupt("the Adobe header is too short");
+      return corrupt({"the Adobe header is too short"});
     }
     // Pillow looks for a resolution in EXIF where it has found none so far. It does so once, and
     // an unknown TIFF header is then forgotten; other trouble is not.
@@ -146,9 +145,9 @@ class Walk {
       has_resolution_ = true;
       exif_was_read_ = true;
       if (tiff_header(header_.exif) == TiffHeader::kShort)
-        return corrupt("the EXIF block is cut off");
+        return corrupt({"the EXIF block is cut off"});
       if (has_unreadable_resolution(header_.exif)) {
-        return corrupt("the EXIF block's XResolution is not a number");
+        return corrupt({"the EXIF block's XResolution is not a number"});
       }
     }
     return Ok{};
@@ -178,31 +177,41 @@ class Walk {
     return true;
   }
 
-  Result<JpegHeader> finish(ExifMode mode, const Place& place) const {
+  Result<JpegHeader> finish(ExifMode mode, const JpegPlace& place) const {
     if (header_.components == 0) {
-      return corrupt("the first scan comes before a frame header" + place.text());
+      return corrupt({"the first scan comes before a frame header", place.text()});
     }
     if (header_.width == 0 || header_.height == 0) {
-      return corrupt("the header announces no pixels (" + std::to_string(header_.width) + " x " +
-                     std::to_string(header_.height) + ")");
+      return corrupt({"the header announces no pixels, ", header_.width, " x ", header_.height,
+                      header_.frame.text()});
     }
     if (has_short_picture_index(picture_index_)) {
-      return corrupt("the multi-picture index announces more pictures than it lists");
+      return corrupt(
+          {"the multi-picture index announces more pictures than it lists", index_place_.text()});
     }
     if (mode == ExifMode::kTranspose && !exif_was_read_ && !is_readable(header_.exif)) {
-      return corrupt("the EXIF block has no TIFF header");
+      return corrupt({"the EXIF block has no TIFF header", exif_place_.text()});
     }
     return header_;
   }
 
   Bytes file_;
   JpegHeader header_;
+  JpegPlace exif_place_;
   Bytes picture_index_;
+  JpegPlace index_place_;
   bool has_resolution_ = false;  ///< Pillow's info["dpi"]
   bool exif_was_read_ = false;
 };
 
 }  // namespace
+
+std::string JpegPlace::text() const {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  const auto digit = [&](int value) { return kDigits[static_cast<size_t>(value)]; };
+  const char hex[] = {digit(marker >> 4), digit(marker & 15), '\0'};
+  return place(at, joined({"marker FF", hex}));
+}
 
 Result<JpegHeader> read_jpeg_header(std::span<const uint8_t> file, ExifMode exif) {
   return Walk(file).read(exif);

@@ -10,6 +10,7 @@
 #include "codecs/codecs.h"
 #include "codecs/png_container.h"
 #include "memory.h"
+#include "message.h"
 
 namespace beralih::codecs {
 
@@ -29,6 +30,12 @@ constexpr std::array<Pass, 7> kAdam7{
      {0, 1, 1, 2}}
 };
 constexpr Pass kWhole{0, 0, 1, 1};
+
+constexpr std::string_view kHead = "PNG: ";
+
+Error corrupt(std::initializer_list<Part> what) {
+  return error_of(ErrorCode::kCorruptImage, kHead, what);
+}
 
 int samples_per_pixel(int color_type) {
   switch (color_type) {
@@ -165,9 +172,9 @@ class RowInflater {
       }
       const int code = inflate(&stream_, Z_NO_FLUSH);
       if (code < 0 || code == Z_NEED_DICT) {
-        return Error{ErrorCode::kCorruptImage,
-                     std::string("PNG: the compressed data is broken") +
-                         (stream_.msg != nullptr ? std::string(": ") + stream_.msg : "")};
+        const bool said = stream_.msg != nullptr;
+        return corrupt({"the compressed data is broken", said ? ": " : "", said ? stream_.msg : "",
+                        container_.data_place()});
       }
       ended_ = code == Z_STREAM_END;
     }
@@ -289,20 +296,20 @@ class FrameDecoder {
     constexpr uint64_t kLargestRow = uint64_t{1} << 28;
     const uint64_t row_size = (columns * bits + 7) / 8;
     if (row_size > kLargestRow) {
-      return Error{ErrorCode::kImageTooLarge,
-                   "PNG: a row of " + std::to_string(row_size) + " bytes is larger than 256 MiB"};
+      return error_of(
+          ErrorCode::kImageTooLarge, kHead,
+          {"a row of ", row_size, " bytes is larger than 256 MiB", container_.header_place()});
     }
     const auto row_bytes = static_cast<size_t>(row_size);
     const auto bpp = static_cast<size_t>((bits + 7) / 8);
     std::vector<uint8_t> row(row_bytes + 1), previous(row_bytes + 1);
     for (uint32_t y = pass.y; y < frame.height; y += pass.step_y) {
       if (const auto status = inflater_.read(row); !status) {
-        return Error{status.error().code, status.error().message + ", in row " + std::to_string(y)};
+        return placed(status.error(), joined({", in row ", y}));
       }
       const std::span<uint8_t> samples(row.data() + 1, row_bytes);
       if (!unfilter(row[0], samples, {previous.data() + 1, row_bytes}, bpp)) {
-        return Error{ErrorCode::kCorruptImage, "PNG: row " + std::to_string(y) +
-                                                   " has unknown filter " + std::to_string(row[0])};
+        return corrupt({"row ", y, " has unknown filter ", row[0], container_.data_place()});
       }
       sink_.row(pass, y, static_cast<size_t>(columns), samples.data());
       // ZipDecode.c: a stream that ends early leaves the rest of the picture blank.
@@ -322,12 +329,12 @@ Status open(PngContainer& container, const DecodeOptions& options, ImageHeader& 
   if (const auto status = container.read_header(); !status) return status.error();
   const auto& png = container.header();
   if (const auto status = check_size("PNG", png.width, png.height, options); !status) {
-    return status.error();
+    return placed(status.error(), container.header_place());
   }
   header.width = static_cast<int>(png.width);
   header.height = static_cast<int>(png.height);
   if (container.frame().width == 0 || container.frame().height == 0) {
-    return Error{ErrorCode::kCorruptImage, "PNG: the first frame has no pixels"};
+    return corrupt({"the first frame has no pixels", container.frame_place()});
   }
   return Ok{};
 }

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "codecs/codecs.h"
 #include "codecs/exif.h"
+#include "message.h"
 
 namespace beralih::codecs {
 
@@ -36,9 +38,11 @@ std::string tag_name(uint32_t type) {
   return name;
 }
 
-Error corrupt(const std::string& reason) { return {ErrorCode::kCorruptImage, "PNG: " + reason}; }
+Error corrupt(std::initializer_list<Part> reason) {
+  return error_of(ErrorCode::kCorruptImage, "PNG: ", reason);
+}
 
-Error short_chunk() { return corrupt("a chunk is too short"); }
+Error short_chunk() { return corrupt({"a chunk is too short"}); }
 
 // re \w on bytes (PngImagePlugin.py 46).
 bool is_word_character(uint8_t c) {
@@ -131,43 +135,46 @@ std::span<const uint8_t> PngContainer::image_data(const Chunk& chunk) const {
 Status PngContainer::read_header() {
   for (;;) {
     const auto chunk = next_chunk();
-    if (!chunk) return corrupt("the chunks end before the image data" + here());
+    if (!chunk) return corrupt({"the chunks end before the image data", here()});
     if (chunk->type == tag("IEND"))
-      return corrupt("there is no image data before IEND" + place_of(*chunk));
+      return corrupt({"there is no image data before IEND", chunk->text()});
     const bool data = chunk->type == tag("IDAT") || chunk->type == tag("fdAT");
-    if (!data && !chunk->complete()) {
-      return cut_off(*chunk);
-    }
+    if (!data && !chunk->complete()) return cut_off(*chunk);
     if (const auto handled = handle(*chunk); !handled) return handled;
     if (data) {
-      if (!known_mode(header_.bit_depth, header_.color_type)) {
-        return corrupt("bit depth " + std::to_string(header_.bit_depth) + " with colour type " +
-                       std::to_string(header_.color_type) + " is not defined");
+      if (header_at_.type == 0) {
+        return corrupt({"there is no IHDR before the image data", chunk->text()});
       }
-      if (!has_frame_control_) frame_ = {0, 0, header_.width, header_.height};
+      if (!known_mode(header_.bit_depth, header_.color_type)) {
+        return corrupt({"bit depth ", header_.bit_depth, " with colour type ", header_.color_type,
+                        " is not defined", header_place()});
+      }
+      if (!has_frame_control_) {
+        frame_ = {0, 0, header_.width, header_.height};
+        frame_at_ = header_at_;
+      }
       default_image_ = !has_frame_control_ && animation_frames_.has_value();
       pending_ = chunk;
       return Ok{};
     }
-    if (!check_crc(*chunk)) {
-      return corrupt("a checksum is wrong" + place_of(*chunk));
-    }
+    if (!check_crc(*chunk)) return corrupt({"a checksum is wrong", chunk->text()});
   }
 }
 
 Result<std::span<const uint8_t>> PngContainer::next_data() {
   const auto chunk = next_chunk();
-  if (!chunk) return corrupt("the data ends before the image does" + here());
+  if (!chunk) return corrupt({"the data ends before the image does", here()});
   const bool data =
       chunk->type == tag("IDAT") || chunk->type == tag("fdAT") || chunk->type == tag("DDAT");
   if (!data) {
     pending_ = chunk;
-    return corrupt("another chunk comes before the image is complete" + place_of(*chunk));
+    return corrupt({"another chunk comes before the image is complete", chunk->text()});
   }
   if (data_started_ && chunk->type == tag("fdAT")) {
     if (const auto handled = handle(*chunk); !handled) return handled.error();
   }
   data_started_ = true;
+  data_at_ = *chunk;
   return image_data(*chunk);
 }
 
@@ -177,30 +184,26 @@ Status PngContainer::read_trailer() {
     const auto chunk = next_chunk();
     if (!chunk || chunk->type == tag("IEND")) return Ok{};
     if (chunk->type == tag("fcTL") && frames > 1) return Ok{};
-    if (!chunk->complete()) {
-      return cut_off(*chunk);
-    }
+    if (!chunk->complete()) return cut_off(*chunk);
     if (const auto handled = handle(*chunk); !handled) return handled;
   }
 }
 
-std::string PngContainer::place_of(const Chunk& chunk) {
-  return " (" + tag_name(chunk.type) + " chunk at byte " + std::to_string(chunk.at) + ")";
-}
+std::string PngContainer::Place::text() const { return place(at, tag_name(type) + " chunk"); }
 
 std::string PngContainer::here() const {
-  return " (at byte " + std::to_string(std::min<uint64_t>(position_, file_.size())) + " of " +
-         std::to_string(file_.size()) + ")";
+  return place(std::min<uint64_t>(position_, file_.size()));
 }
 
 Error PngContainer::cut_off(const Chunk& chunk) {
-  return corrupt("the file ends inside a chunk" + place_of(chunk));
+  return corrupt({"the file ends inside a chunk", chunk.text()});
 }
 
 Status PngContainer::handle(const Chunk& chunk) {
+  current_ = chunk;
   auto status = handle_data(chunk);
   if (status) return status;
-  return Error{status.error().code, status.error().message + place_of(chunk)};
+  return placed(status.error(), chunk.text());
 }
 
 Status PngContainer::handle_data(const Chunk& chunk) {
@@ -213,11 +216,12 @@ Status PngContainer::handle_data(const Chunk& chunk) {
     case tag("IHDR"):
       if (data.size() < 13) return short_chunk();
       header_ = {u32(data, 0), u32(data, 4), data[8], data[9], data[12] != 0};
-      if (data[11] != 0) return corrupt("unknown filter method " + std::to_string(data[11]));
+      header_at_ = current_;
+      if (data[11] != 0) return corrupt({"unknown filter method ", data[11]});
       return Ok{};
     case tag("PLTE"):
       if (header_.color_type == 3 && data.size() / 3 > 256) {
-        return corrupt("the palette has more than 256 colours");
+        return corrupt({"the palette has more than 256 colours"});
       }
       palette_ = data;
       return Ok{};
@@ -235,7 +239,10 @@ Status PngContainer::handle_data(const Chunk& chunk) {
     case tag("tEXt"): return handle_text(data);
     case tag("zTXt"): return handle_compressed_text(data);
     case tag("iTXt"): return handle_international_text(data);
-    case tag("eXIf"): exif_ = as_string(data); return Ok{};
+    case tag("eXIf"):
+      exif_ = as_string(data);
+      exif_at_ = current_;
+      return Ok{};
     case tag("acTL"): {
       if (data.size() < 8) return short_chunk();
       if (animation_frames_) {  // a second one: Pillow falls back to a still image
@@ -251,7 +258,7 @@ Status PngContainer::handle_data(const Chunk& chunk) {
       if (chunk.length < 4 || data.size() < 4) return short_chunk();
       const int64_t sequence = u32(data, 0);
       if (!frame_sequence_ || *frame_sequence_ != sequence - 1) {
-        return corrupt("the animation's frame sequence is broken");
+        return corrupt({"the animation's frame sequence is broken"});
       }
       frame_sequence_ = sequence;
       return Ok{};
@@ -264,16 +271,17 @@ Status PngContainer::handle_frame_control(std::span<const uint8_t> data) {
   if (data.size() < 26) return short_chunk();
   const int64_t sequence = u32(data, 0);
   if (sequence != (frame_sequence_ ? *frame_sequence_ + 1 : 0)) {
-    return corrupt("the animation's frame sequence is broken");
+    return corrupt({"the animation's frame sequence is broken"});
   }
   frame_sequence_ = sequence;
   const PngFrame frame{u32(data, 12), u32(data, 16), u32(data, 4), u32(data, 8)};
   if (uint64_t{frame.x} + frame.width > header_.width ||
       uint64_t{frame.y} + frame.height > header_.height) {
-    return corrupt("an animation frame lies outside the image");
+    return corrupt({"an animation frame lies outside the image"});
   }
   if (!data_started_) {
     frame_ = frame;
+    frame_at_ = current_;
     has_frame_control_ = true;
   }
   return Ok{};
@@ -281,11 +289,11 @@ Status PngContainer::handle_frame_control(std::span<const uint8_t> data) {
 
 Status PngContainer::handle_profile(std::span<const uint8_t> data) {
   const auto parts = split(data);
-  if (!parts) return corrupt("the iCCP chunk has no profile name");
+  if (!parts) return corrupt({"the iCCP chunk has no profile name"});
   std::string profile;  // colour management is never applied; only Pillow's size limit matters
   const auto compressed = parts->second.subspan(std::min<size_t>(1, parts->second.size()));
   if (inflate_text(compressed, profile) == Inflated::kTooLarge) {
-    return corrupt("the colour profile is larger than 1 MiB");
+    return corrupt({"the colour profile is larger than 1 MiB"});
   }
   return count_inflated(profile);
 }
@@ -302,11 +310,11 @@ Status PngContainer::handle_compressed_text(std::span<const uint8_t> data) {
     return keep_text(as_string(parts ? parts->first : data), {});
   }
   if (parts->second[0] != 0) {
-    return corrupt("unknown compression method " + std::to_string(parts->second[0]));
+    return corrupt({"unknown compression method ", parts->second[0]});
   }
   std::string text;
   switch (inflate_text(parts->second.subspan(1), text)) {
-    case Inflated::kTooLarge: return corrupt("a text chunk is larger than 1 MiB");
+    case Inflated::kTooLarge: return corrupt({"a text chunk is larger than 1 MiB"});
     case Inflated::kInvalid: text.clear(); break;
     case Inflated::kDone: break;
   }
@@ -327,7 +335,7 @@ Status PngContainer::handle_international_text(std::span<const uint8_t> data) {
     if (method != 0) return Ok{};
     std::string inflated;
     switch (inflate_text(translated->second, inflated)) {
-      case Inflated::kTooLarge: return corrupt("a text chunk is larger than 1 MiB");
+      case Inflated::kTooLarge: return corrupt({"a text chunk is larger than 1 MiB"});
       case Inflated::kInvalid: return Ok{};
       case Inflated::kDone: break;
     }
@@ -340,19 +348,22 @@ Status PngContainer::handle_international_text(std::span<const uint8_t> data) {
 Status PngContainer::count_inflated(std::string_view text) {
   inflated_bytes_ += text.size();
   if (inflated_bytes_ <= kMaxInflated) return Ok{};
-  return corrupt("texts and profiles inflate to more than 128 MiB");
+  return corrupt({"texts and profiles inflate to more than 128 MiB"});
 }
 
 Status PngContainer::keep_text(std::string key, std::string value) {
   if (key.empty()) return Ok{};
   text_bytes_ += value.size();
-  if (text_bytes_ > kMaxTextMemory) return corrupt("the text chunks are larger than 64 MiB");
-  if (key == "exif")
+  if (text_bytes_ > kMaxTextMemory) return corrupt({"the text chunks are larger than 64 MiB"});
+  if (key == "exif") {
     exif_ = std::move(value);
-  else if (key == "Raw profile type exif")
+    exif_at_ = current_;
+  } else if (key == "Raw profile type exif") {
     raw_exif_profile_ = std::move(value);
-  else if (key == "XML:com.adobe.xmp")
+    raw_exif_at_ = current_;
+  } else if (key == "XML:com.adobe.xmp") {
     xmp_ = std::move(value);
+  }
   return Ok{};
 }
 
@@ -380,9 +391,8 @@ Result<int> PngContainer::orientation() const {
     }
   }
   const auto* bytes = reinterpret_cast<const uint8_t*>(block.data());
-  if (!is_readable({bytes, block.size()})) {
-    return corrupt("the EXIF block has no TIFF header");
-  }
+  if (!is_readable({bytes, block.size()}))
+    return corrupt({"the EXIF block has no TIFF header", (exif_ ? exif_at_ : raw_exif_at_).text()});
   if (const auto value = tiff_orientation({bytes, block.size()})) return *value;
   return xmp_ ? xmp_orientation(*xmp_).value_or(1) : 1;
 }

@@ -37,6 +37,11 @@ class PngContainer {
   const PngFrame& frame() const { return frame_; }
   std::span<const uint8_t> palette() const { return palette_; }  ///< RGB triples as stored
 
+  /// Where header, first frame and the last piece of image data stand, for errors.
+  std::string header_place() const { return header_at_.text(); }
+  std::string frame_place() const { return frame_at_.text(); }
+  std::string data_place() const { return data_at_.text(); }
+
   /// The next piece of compressed image data; an error where the image data ends. May be empty.
   Result<std::span<const uint8_t>> next_data();
 
@@ -48,16 +53,18 @@ class PngContainer {
   Result<int> orientation() const;
 
  private:
-  struct Chunk {
-    uint32_t type = 0;
+  struct Place {
+    uint32_t type = 0;  ///< a chunk's
+    size_t at = 0;
+    std::string text() const;  ///< " (IHDR chunk at byte 8)"
+  };
+  struct Chunk : Place {
     std::span<const uint8_t> data;  ///< as much as the file has
     uint32_t length = 0;            ///< as announced
-    size_t at = 0;                  ///< where the chunk starts
     bool complete() const { return data.size() == length; }
   };
 
   std::optional<Chunk> next_chunk();
-  static std::string place_of(const Chunk& chunk);
   std::string here() const;
   static Error cut_off(const Chunk& chunk);
   Status handle(const Chunk& chunk);
@@ -79,6 +86,8 @@ class PngContainer {
   std::optional<Chunk> pending_;  ///< read but not yet handled
   PngHeader header_;
   PngFrame frame_;
+  Place current_;  ///< the chunk that is being handled
+  Place header_at_, frame_at_, data_at_, exif_at_, raw_exif_at_;
   std::span<const uint8_t> palette_;
   std::optional<int64_t> frame_sequence_;
   std::optional<uint32_t> animation_frames_;

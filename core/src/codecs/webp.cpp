@@ -2,12 +2,15 @@
 #include <webp/decode.h>
 #include <webp/demux.h>
 
+#include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "codecs/codecs.h"
 #include "codecs/exif.h"
 #include "memory.h"
+#include "message.h"
 
 namespace beralih::codecs {
 
@@ -25,7 +28,33 @@ struct Frame : WebPIterator {
   Frame& operator=(const Frame&) = delete;
 };
 
-Error corrupt(std::string what) { return {ErrorCode::kCorruptImage, "WebP: " + std::move(what)}; }
+Error corrupt(std::initializer_list<Part> what, const std::string& place) {
+  return placed(error_of(ErrorCode::kCorruptImage, "WebP: ", what), place);
+}
+
+constexpr size_t kFirstChunkAt = 12;
+
+/// The chunk that leaves the file, else the first one that holds pixels.
+std::string damaged_place(std::span<const uint8_t> bytes) {
+  const auto name = [&](size_t at) {
+    std::string text;
+    for (const uint8_t byte : bytes.subspan(at, 4)) {
+      text += byte >= ' ' && byte < 127 ? static_cast<char>(byte) : '?';
+    }
+    return text;
+  };
+  std::optional<size_t> pixels;
+  size_t at = kFirstChunkAt;
+  while (bytes.size() - at >= 8) {
+    uint64_t size = 0;
+    for (size_t i = 4; i-- > 0;) size = size << 8 | bytes[at + 4 + i];
+    if (size > bytes.size() - at - 8) return place(at, name(at) + " chunk");
+    const std::string found = name(at);
+    if (!pixels && (found.starts_with("VP8") || found == "ANMF") && found != "VP8X") pixels = at;
+    at += 8 + static_cast<size_t>(std::min<uint64_t>(size + size % 2, bytes.size() - at - 8));
+  }
+  return pixels ? place(*pixels, name(*pixels) + " chunk") : place(at);
+}
 
 const char* reason(VP8StatusCode status) {
   switch (status) {
@@ -36,14 +65,15 @@ const char* reason(VP8StatusCode status) {
 }
 
 /// The EXIF chunk's orientation; WebPImagePlugin.py keeps XMP where exif_transpose does not look.
-Result<int> orientation(const WebPDemuxer* demuxer) {
+Result<int> orientation(const WebPDemuxer* demuxer, const uint8_t* file) {
   WebPChunkIterator chunk;
   if (WebPDemuxGetChunk(demuxer, "EXIF", 1, &chunk) == 0) return 1;
   const std::span<const uint8_t> exif(chunk.chunk.bytes, chunk.chunk.size);
   const bool readable = is_readable(exif);
   const int value = tiff_orientation(exif).value_or(1);
+  const auto at = static_cast<uint64_t>(exif.data() - file) - 8;
   WebPDemuxReleaseChunkIterator(&chunk);
-  if (!readable) return corrupt("the EXIF block has no TIFF header");
+  if (!readable) return corrupt({"the EXIF block has no TIFF header"}, place(at, "EXIF chunk"));
   return value;
 }
 
@@ -54,22 +84,25 @@ Result<Decoded> decode_webp(std::span<const uint8_t> bytes, const DecodeOptions&
   const WebPData data{bytes.data(), bytes.size()};
   const std::unique_ptr<WebPDemuxer, DemuxDelete> demuxer(WebPDemux(&data));
   if (!demuxer) {
-    return corrupt("the file's chunks are damaged or end early (" + std::to_string(bytes.size()) +
-                   " bytes)");
+    return corrupt({"the chunks are damaged, or end early"}, damaged_place(bytes));
   }
   const uint32_t width = WebPDemuxGetI(demuxer.get(), WEBP_FF_CANVAS_WIDTH);
   const uint32_t height = WebPDemuxGetI(demuxer.get(), WEBP_FF_CANVAS_HEIGHT);
-  if (const auto status = check_size("WebP", width, height, options); !status)
-    return status.error();
+  if (const auto status = check_size("WebP", width, height, options); !status) {
+    return placed(status.error(), place(kFirstChunkAt));
+  }
   header.width = static_cast<int>(width);
   header.height = static_cast<int>(height);
 
   Frame frame;
-  if (WebPDemuxGetFrame(demuxer.get(), 1, &frame) == 0) return corrupt("there is no frame");
+  if (WebPDemuxGetFrame(demuxer.get(), 1, &frame) == 0) {
+    return corrupt({"there is no frame"}, place(bytes.size()));
+  }
+  const auto frame_at = static_cast<uint64_t>(frame.fragment.bytes - bytes.data());
   const int64_t right = int64_t{frame.x_offset} + frame.width;
   const int64_t bottom = int64_t{frame.y_offset} + frame.height;
   if (frame.x_offset < 0 || frame.y_offset < 0 || right > header.width || bottom > header.height) {
-    return corrupt("the first frame lies outside the picture");
+    return corrupt({"the first frame lies outside the picture"}, place(frame_at));
   }
 
   // The animation decoder clears its canvas to transparent black and does not blend the first frame
@@ -90,12 +123,11 @@ Result<Decoded> decode_webp(std::span<const uint8_t> bytes, const DecodeOptions&
   WebPFreeDecBuffer(&config.output);
   if (status == VP8_STATUS_OUT_OF_MEMORY) return out_of_memory();
   if (status != VP8_STATUS_OK) {
-    return corrupt(std::string(reason(status)) + " (the first frame's data, at byte " +
-                   std::to_string(frame.fragment.bytes - bytes.data()) + ")");
+    return corrupt({reason(status)}, place(frame_at, "the first frame's data"));
   }
 
   if (options.exif == ExifMode::kTranspose) {
-    const auto value = orientation(demuxer.get());
+    const auto value = orientation(demuxer.get(), bytes.data());
     if (!value) return value.error();
     decoded.orientation = *value;
   }

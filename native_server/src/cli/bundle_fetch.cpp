@@ -13,6 +13,7 @@
 
 #include "beralih/sha256.h"
 #include "bundle/download.h"
+#include "bundle/file_writer.h"
 #include "bundle/mapped_file.h"
 #include "cli/bundle_commands.h"
 #include "cli/report.h"
@@ -127,11 +128,11 @@ Result<std::string> take_local(const fs::path& source, const fs::path& part,
   std::error_code code;
   fs::remove(part, code);
   fs::create_hard_link(fs::canonical(source, code), part, code);
-  if (code) fs::copy_file(source, part, fs::copy_options::overwrite_existing, code);
-  if (code) {
-    std::error_code ignored;
-    fs::remove(part, ignored);
-    return failed(part.string() + " cannot be written: " + code.message());
+  if (!code) return hash;
+  // On another file system: with a sentence of its own where that is full.
+  if (auto copied = beralih::copy_file(source, part, nullptr); !copied) {
+    fs::remove(part, code);
+    return copied.error();
   }
   return hash;
 }

@@ -24,6 +24,7 @@ using Json = nlohmann::ordered_json;
 struct VerifyFlags {
   std::string bundle = kDefaultBundle;
   EngineOptions engine;
+  std::string device = "cpu";
   bool json = false;
 };
 
@@ -101,7 +102,19 @@ void print_table(const VerifyFlags& flags, const VerifyReport& report) {
   }
 }
 
+/// Errors: kInvalidArgument for a device that this build cannot compute on.
+Status check_device(const std::string& device) {
+  if (device == "cpu") return Ok{};
+  const bool known = device == "cuda" || device.starts_with("cuda:");
+  return Error{ErrorCode::kInvalidArgument,
+               known ? "--device " + device +
+                           ": this build computes on the CPU only; verify there, or use a build "
+                           "whose libtorch has CUDA"
+                     : "--device: there is no device \"" + device + "\"; this build has cpu"};
+}
+
 void verify(const VerifyFlags& flags) {
+  if (auto usable = check_device(flags.device); !usable) fail_command(usable.error());
   const auto report = [&] {
     const std::jthread linking([] { (void)load_engine_module(); });  // while files are hashed
     ProgressLine progress("hashing", listed_bytes(flags.bundle));
@@ -141,6 +154,12 @@ void add_bundle_verify_command(CLI::App& bundle) {
   command->add_option("--threads", flags->engine.threads, "threads of the network; 0: one per core")
       ->envname("BERALIH_THREADS")
       ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  command
+      ->add_option("--device", flags->device,
+                   "where the network computes; the contract's tolerance for that device's dtype "
+                   "counts")
+      ->envname("BERALIH_DEVICE")
       ->capture_default_str();
   command->add_flag("--json", flags->json, "one JSON object instead of a table");
   command->footer("Exit status: 0 if everything is as the contract says, 1 if anything is not.");

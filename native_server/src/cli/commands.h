@@ -14,6 +14,7 @@ void add_presets_command(CLI::App& app);
 void add_health_command(CLI::App& app);
 void add_loadtest_command(CLI::App& app);
 void add_replay_command(CLI::App& app);
+void add_key_command(CLI::App& app);
 
 inline constexpr const char* kDefaultBundle = "models/bundles/resnet34";
 

@@ -23,6 +23,9 @@ struct LoadFlags {
   LoadSettings settings;
   std::vector<std::string> images;
   std::string json_file;
+  std::string key_file;
+  std::string ca_file;
+  bool insecure = false;
   double percentile = 99;
   double confidence = 99;
   bool no_keep_alive = false;
@@ -116,8 +119,15 @@ void show_progress(const LoadSettings& settings, uint64_t total, const LoadProgr
 
 void load_test(LoadFlags& flags) {
   LoadSettings& settings = flags.settings;
-  const auto target = parse_load_target(settings.url);
+  auto target = parse_load_target(settings.url);
   if (!target) fail_command(target.error());
+  target->server.ca_file = flags.ca_file;
+  target->server.verify = !flags.insecure;
+  if (!flags.key_file.empty()) {
+    auto key = read_key_file(flags.key_file);
+    if (!key) fail_command(key.error());
+    target->server.api_key = *std::move(key);
+  }
   if (settings.rate * settings.duration_s > kMostRequests)
     wrong_use("--rate times --duration is over 20 million requests; lower one of them");
   if (settings.connections == 0) {
@@ -154,10 +164,11 @@ void load_test(LoadFlags& flags) {
   if (const auto probed = probe_load(*target, bodies); !probed) fail_command(probed.error());
 
   double next_line_s = 0;
-  const LoadTestRecord record =
-      run_load(*target, bodies, arrivals, settings, [&](const LoadProgress& progress) {
-        show_progress(settings, arrivals.size(), progress, next_line_s);
-      });
+  LoadHooks hooks;
+  hooks.on_progress = [&](const LoadProgress& progress) {
+    show_progress(settings, arrivals.size(), progress, next_line_s);
+  };
+  const LoadTestRecord record = run_load({*target}, bodies, arrivals, settings, hooks);
   if (::isatty(STDERR_FILENO) == 1) std::fputs("\r\033[K", stderr);
   std::fputs(load_report_text(record, settings).c_str(), stdout);
   flush_stdout();
@@ -182,6 +193,17 @@ void add_loadtest_command(CLI::App& app) {
           "what is called, e.g. http://127.0.0.1:8080/api/classify or …/v2/models/NAME/infer")
       ->required()
       ->option_text("URL");
+  command
+      ->add_option("--key-file", flags->key_file,
+                   "file whose first line is an API key, for a server that asks for one")
+      ->envname("BERALIH_KEY_FILE")
+      ->option_text("FILE");
+  command
+      ->add_option("--ca-file", flags->ca_file,
+                   "PEM file of who signed an https server's certificate (default: whom the system "
+                   "trusts)")
+      ->option_text("FILE");
+  command->add_flag("--insecure", flags->insecure, "do not check an https server's certificate");
   command->add_option("--rate", settings.rate, "requests a second, on average")
       ->check(CLI::Range(0.001, 1e6))
       ->capture_default_str();

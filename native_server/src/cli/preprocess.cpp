@@ -28,6 +28,8 @@ struct PreprocessFlags {
   bool json = false;
   bool tensor_only = false;
   std::string resize_kernels;
+  std::string dtype;
+  std::string layout;
   std::string npy;
   std::vector<std::string> images;
 };
@@ -71,20 +73,19 @@ Json describe(const std::string& image, const PreprocessResult& result,
   return json;
 }
 
+// One line, so that two runs can be compared with sort and diff.
 void print_text(const Json& json) {
-  std::printf("%s  %s %dx%d\n", json["file"].get<std::string>().c_str(),
+  std::printf("%s  %s %dx%d", json["file"].get<std::string>().c_str(),
               json["format"].get<std::string>().c_str(), json["width"].get<int>(),
               json["height"].get<int>());
-  for (const char* key : {"pixels_sha256", "crop_sha256", "tensor_sha256"}) {
-    if (!json.contains(key)) continue;
-    std::printf("  %-14s %s\n", key, json[key].get<std::string>().c_str());
+  for (const char* stage : {"pixels", "crop", "tensor"}) {
+    const std::string key = std::string(stage) + "_sha256";
+    if (json.contains(key)) std::printf("  %s %s", stage, json[key].get<std::string>().c_str());
   }
-  std::printf("  %-14s %s %s\n", "tensor", json["dtype"].get<std::string>().c_str(),
-              json["shape"].dump().c_str());
+  std::printf("  %s %s", json["dtype"].get<std::string>().c_str(), json["shape"].dump().c_str());
   const Json& times = json["timings_ms"];
-  std::printf("  %-14s decode %.3f, resize %.3f, normalize %.3f\n", "ms",
-              times["decode"].get<double>(), times["resize"].get<double>(),
-              times["normalize"].get<double>());
+  std::printf("  ms decode %.3f, resize %.3f, normalize %.3f\n", times["decode"].get<double>(),
+              times["resize"].get<double>(), times["normalize"].get<double>());
 }
 
 Status preprocess_one(const std::string& image, const PreprocessSpec& spec,
@@ -166,11 +167,18 @@ void add_preprocess_command(CLI::App& app) {
                    "the instruction set that resizes, e.g. scalar; every one makes the same bytes "
                    "(default: the fastest)")
       ->envname("BERALIH_RESIZE_KERNELS");
+  command->add_option("--dtype", flags->dtype, "float32 or uint8: as --set dtype=");
+  command->add_option("--layout", flags->layout, "NCHW or NHWC: as --set layout=");
   command->add_option("--npy", flags->npy, "write the tensor of the one image to this .npy file");
   command->add_option("IMAGE", flags->images, "JPEG, PNG, WebP, GIF or BMP files")->required();
   command->callback([flags] {
     if (!flags->npy.empty() && flags->images.size() != 1)
       throw CLI::ValidationError("--npy", "takes exactly one IMAGE");
+    // They win over --set, which names the same knobs.
+    for (const auto& [knob, value] :
+         {std::pair("dtype=", flags->dtype), std::pair("layout=", flags->layout)}) {
+      if (!value.empty()) flags->preprocessing.settings.push_back(knob + value);
+    }
     run_preprocess(*flags);
   });
 }

@@ -12,12 +12,14 @@
 #include "engine/classifier.h"
 #include "engine/engine_module.h"
 #include "receipt/receipt.h"
+#include "telemetry/processor.h"
 
 namespace beralih {
 namespace {
 
 struct ReplayFlags {
   std::string receipt;
+  bool threads_given = false;
   std::string bundle = kDefaultBundle;
   std::string image;
   EngineOptions engine;
@@ -61,6 +63,10 @@ Receipt receipt_of(const Classification& answer, const Classifier& classifier) {
   side.name = "here";
   side.device = engine.device + " " + engine.dtype + ", threads " + std::to_string(engine.threads);
   side.library = engine.library;
+  side.engine =
+      ReceiptEngine{engine.library,         engine.device,  engine.variant,
+                    engine.dtype,           engine.threads, static_cast<int>(answer.batch_rows),
+                    processor_description()};
   side.tensor_sha256 = answer.tensor_sha256;
   side.logits_sha256 = answer.logits_sha256;
   for (const Prediction& prediction : answer.predictions) {
@@ -75,7 +81,8 @@ Receipt receipt_of(const Classification& answer, const Classifier& classifier) {
 ReceiptTolerance tolerance_of(const Contract& contract, const Receipt& theirs,
                               const Receipt& ours) {
   const auto in_bf16 = [](const ReceiptSide& side) {
-    return side.device.find("bf16") != std::string::npos;
+    return side.engine ? side.engine->dtype == "bf16"
+                       : side.device.find("bf16") != std::string::npos;
   };
   const bool bf16 =
       in_bf16(ours.sides.front()) || std::any_of(theirs.sides.begin(), theirs.sides.end(), in_bf16);
@@ -87,7 +94,23 @@ ReceiptTolerance tolerance_of(const Contract& contract, const Receipt& theirs,
   return tolerance;
 }
 
-void replay(const ReplayFlags& flags) {
+/// Computes as the receipt's server did, where the receipt says how: only then are the same bits to
+/// be expected.
+void follow(const Receipt& receipt, ReplayFlags& flags) {
+  constexpr int kMostThreads = 1024;
+  constexpr int kMostRows = 1024;
+  for (const ReceiptSide& side : receipt.sides) {
+    if (!side.engine) continue;
+    const ReceiptEngine& engine = *side.engine;
+    if (!flags.threads_given) flags.engine.threads = std::clamp(engine.threads, 0, kMostThreads);
+    flags.engine.packed = engine.variant == "packed";
+    flags.engine.dtype = flags.engine.packed ? engine.dtype : "auto";
+    flags.classifier.max_batch = static_cast<size_t>(std::clamp(engine.batch_rows, 1, kMostRows));
+    flags.classifier.deterministic = flags.classifier.max_batch > 1;
+  }
+}
+
+void replay(ReplayFlags flags) {
   const auto text = read_text(flags.receipt);
   if (!text) fail_command(text.error());
   const auto theirs = parse_receipt(*text);
@@ -95,6 +118,7 @@ void replay(const ReplayFlags& flags) {
     fail_command(
         {ErrorCode::kInvalidArgument, flags.receipt + " is no receipt: " + theirs.error().message});
   }
+  follow(*theirs, flags);
   const auto loaded = Classifier::load(
       flags.bundle, [&](const Bundle& bundle) { return make_engine(bundle, flags.engine); },
       flags.classifier);
@@ -144,11 +168,16 @@ void add_replay_command(CLI::App& app) {
                    "bundle's picture with its hash)")
       ->option_text("FILE");
   add_loading_flags(*command, flags->classifier.open);
-  command->add_option("--threads", flags->engine.threads, "threads of the network; 0: one per core")
-      ->envname("BERALIH_THREADS")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str();
-  command->callback([flags] { replay(*flags); });
+  CLI::Option* threads =
+      command
+          ->add_option("--threads", flags->engine.threads,
+                       "threads of the network; 0: one per core (default: as the receipt says)")
+          ->envname("BERALIH_THREADS")
+          ->check(CLI::Range(0, 1024));
+  command->callback([flags, threads] {
+    flags->threads_given = threads->count() > 0;
+    replay(*flags);
+  });
 }
 
 }  // namespace beralih

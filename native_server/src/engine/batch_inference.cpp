@@ -1,4 +1,4 @@
-// Classifier::infer: a batch of tensors or encoded images through the same queue as single images.
+// A batch of tensors or encoded images through the same queue as single images.
 #include <algorithm>
 #include <deque>
 #include <utility>
@@ -18,10 +18,37 @@ Error name_item(Error error, size_t index, size_t count) {
 
 }  // namespace
 
-Status Classifier::prepare_item(BatchItem& item, const RequestTerms& terms, StageTimings& timings) {
+std::vector<Result<Classification>> Classifier::classify_all(
+    std::span<const std::span<const uint8_t>> encoded, size_t k, const RequestOptions& options) {
+  const RequestTerms terms = terms_of(options);
+  std::vector<Result<Classification>> answers;
+  std::deque<Result<Begun>> pending;  // what failed at once keeps its place in the order
+  const auto take_oldest = [&] {
+    auto& oldest = pending.front();
+    answers.push_back(oldest ? finish(*std::move(oldest), k, terms)
+                             : Result<Classification>(oldest.error()));
+    pending.pop_front();
+  };
+  const size_t most_at_once = std::max<size_t>(1, options_.queue_capacity / 2);
+  for (size_t i = 0; i < encoded.size(); ++i) {
+    while (pending.size() >= most_at_once) take_oldest();
+    auto begun = begin(encoded[i], terms, {options.observer, i});
+    // Once some are under way it waits for their answers before it asks for more.
+    while (!begun && begun.error().code == ErrorCode::kOverloaded && !pending.empty()) {
+      take_oldest();
+      begun = begin(encoded[i], terms, {options.observer, i});
+    }
+    pending.push_back(std::move(begun));
+  }
+  while (!pending.empty()) take_oldest();
+  return answers;
+}
+
+Status Classifier::prepare_item(BatchItem& item, const RequestTerms& terms,
+                                const ObservedItem& observed, StageTimings& timings) {
   const auto* encoded = std::get_if<std::span<const uint8_t>>(&item);
   if (encoded == nullptr) return Ok{};
-  auto prepared = prepare(*encoded, terms);
+  auto prepared = prepare(*encoded, terms, observed);
   if (!prepared) return prepared.error();
   timings.queue_ms += prepared->wait_ms;
   timings.decode_ms += prepared->result.timings.decode_ms;
@@ -56,11 +83,13 @@ Result<BatchOutcome> Classifier::infer(std::vector<BatchItem> items,
       places = scheduler_->admit(count, terms);
     }
     if (!places) return places.error();
+    if (options.observer) options.observer->accepted(count, scheduler_->in_progress() - count);
     for (Admission& place : *places) {
-      if (auto status = prepare_item(items[next], terms, batch.timings); !status)
+      const ObservedItem observed{options.observer, next};
+      if (auto status = prepare_item(items[next], terms, observed, batch.timings); !status)
         return name_item(status.error(), next, items.size());
       pending.push_back(
-          scheduler_->submit(std::move(place), std::move(std::get<Tensor>(items[next]))));
+          scheduler_->submit(std::move(place), std::move(std::get<Tensor>(items[next])), observed));
       ++next;
     }
   }

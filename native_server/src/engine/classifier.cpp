@@ -69,6 +69,10 @@ Result<std::shared_ptr<Classifier>> Classifier::load(const std::filesystem::path
   std::shared_ptr<Classifier> classifier(new Classifier(bundle, *std::move(scheduler), options));
   record.engine_ms = milliseconds_since(start);
 
+  if (!options.check_golden) {
+    classifier->start_record_ = record;
+    return classifier;
+  }
   const Contract& contract = bundle->contract();
   if (contract.golden.empty()) {
     return Error{ErrorCode::kInvalidBundle,
@@ -131,13 +135,16 @@ Status Classifier::prepare_tensor(Prepared& out, std::span<const uint8_t> encode
 }
 
 Result<Classifier::Prepared> Classifier::prepare(std::span<const uint8_t> encoded,
-                                                 const RequestTerms& terms) {
+                                                 const RequestTerms& terms,
+                                                 const ObservedItem& observed) {
   const auto posted = Clock::now();
   const auto work = [&]() -> Result<Prepared> {
     if (const auto reason = not_worth_it(terms)) return *reason;
     Prepared out;
     out.wait_ms = milliseconds_since(posted);
     if (auto status = prepare_tensor(out, encoded); !status) return status.error();
+    if (observed.observer)
+      observed.observer->preprocessed(observed.index, out.result, out.tensor_sha256);
     return out;
   };
   std::packaged_task<Result<Prepared>()> task(work);
@@ -150,20 +157,26 @@ Result<Classifier::Prepared> Classifier::prepare(std::span<const uint8_t> encode
 
 Result<Classification> Classifier::classify(std::span<const uint8_t> encoded, size_t k,
                                             const RequestOptions& options) {
-  return classify(encoded, k, terms_of(options));
+  const RequestTerms terms = terms_of(options);
+  auto begun = begin(encoded, terms, {options.observer, 0});
+  if (!begun) return begun.error();
+  return finish(*std::move(begun), k, terms);
 }
 
-Result<Classification> Classifier::classify(std::span<const uint8_t> encoded, size_t k,
-                                            const RequestTerms& terms) {
-  const auto start = Clock::now();
+Result<Classifier::Begun> Classifier::begin(std::span<const uint8_t> encoded,
+                                            const RequestTerms& terms,
+                                            const ObservedItem& observed) {
+  Begun begun;
+  begun.start = Clock::now();
   // Refused before decoding: otherwise refusals would take the processor from the requests
   // accepted.
   auto places = scheduler_->admit(1, terms);
   if (!places) return places.error();
-  auto prepared = prepare(encoded, terms);
+  if (observed.observer) observed.observer->accepted(1, scheduler_->in_progress() - 1);
+  auto prepared = prepare(encoded, terms, observed);
   if (!prepared) return prepared.error();
 
-  Classification out;
+  Classification& out = begun.classification;
   Tensor& tensor = prepared->result.tensor;
   out.format = prepared->result.header.format;
   out.image_size = prepared->result.oriented;
@@ -176,19 +189,26 @@ Result<Classification> Classifier::classify(std::span<const uint8_t> encoded, si
   out.timings.resize_ms = prepared->result.timings.resize_ms;
   out.timings.normalize_ms = prepared->result.timings.normalize_ms;
   out.timings.postprocess_ms = prepared->hash_ms;
+  out.timings.queue_ms = prepared->wait_ms;
+  begun.answer = scheduler_->submit(std::move(places->front()), std::move(tensor), observed);
+  return begun;
+}
 
-  auto pending = scheduler_->submit(std::move(places->front()), std::move(tensor));
-  auto outcome = scheduler_->wait(pending, terms.deadline);
+Result<Classification> Classifier::finish(Begun begun, size_t k, const RequestTerms& terms) {
+  auto outcome = scheduler_->wait(begun.answer, terms.deadline);
   if (!outcome) return outcome.error();
 
+  Classification out = std::move(begun.classification);
   const auto finishing = Clock::now();
   out.logits_sha256 = hash_floats(outcome->logits);
   const std::vector<double> probabilities = softmax(outcome->logits);
   out.predictions = top_k(probabilities, k);
   out.timings.postprocess_ms += milliseconds_since(finishing);
-  out.timings.queue_ms = prepared->wait_ms + outcome->queue_ms;
+  out.timings.queue_ms += outcome->queue_ms;
   out.timings.inference_ms = outcome->inference_ms;
-  out.timings.total_ms = milliseconds_since(start);
+  out.batch_size = outcome->batch_size;
+  out.batch_rows = outcome->batch_rows;
+  out.timings.total_ms = milliseconds_since(begun.start);
   if (!out.predictions.empty() && std::isnan(out.predictions.front().probability)) {
     return Error{ErrorCode::kInternal, "the network answered with NaN"};
   }
@@ -203,15 +223,19 @@ Status Classifier::check_golden(const GoldenCase& golden) {
   const auto file = bundle_->files.find(golden.image);
   if (file == bundle_->files.end()) return failed("the image is not in the bundle");
   // Without a deadline: a slow machine is not a wrong one.
-  const auto answer = classify(file->second->bytes(), bundle_->labels.size(), RequestTerms{});
+  auto begun = begin(file->second->bytes(), RequestTerms{}, {});
+  const auto answer = begun ? finish(*std::move(begun), bundle_->labels.size(), RequestTerms{})
+                            : Result<Classification>(begun.error());
   // A busy or ending server says nothing about the golden case.
   if (!answer && (answer.error().code == ErrorCode::kOverloaded ||
                   answer.error().code == ErrorCode::kUnavailable))
     return answer.error();
   if (!answer) return failed(answer.error().message);
   const double tolerance = allowed_difference(bundle_->contract().tolerance, engine().dtype);
+  GoldenCase expected = golden;
+  if (!engine().predicts) expected.top5.clear();  // only the tensor can come out
   const GoldenOutcome outcome =
-      compare_golden(golden, answer->tensor_sha256, answer->predictions, tolerance);
+      compare_golden(expected, answer->tensor_sha256, answer->predictions, tolerance);
   if (!outcome.problem.empty()) return failed(outcome.problem);
   return Ok{};
 }

@@ -36,6 +36,16 @@ struct StageTimings {
   double inference_ms = 0;
   double postprocess_ms = 0;  ///< softmax, top k and the hashes
   double total_ms = 0;
+
+  /// Of several images: the sum, but of the total, which is the caller's to measure.
+  void add_stages(const StageTimings& other) {
+    decode_ms += other.decode_ms;
+    resize_ms += other.resize_ms;
+    normalize_ms += other.normalize_ms;
+    queue_ms += other.queue_ms;
+    inference_ms += other.inference_ms;
+    postprocess_ms += other.postprocess_ms;
+  }
 };
 
 struct Classification {
@@ -47,6 +57,8 @@ struct Classification {
   std::vector<int64_t> tensor_shape;
   std::string tensor_sha256;
   std::string logits_sha256;
+  size_t batch_size = 0;                ///< requests that the network answered together
+  size_t batch_rows = 0;                ///< the same with padding: its shape decides the last bits
   std::vector<Prediction> predictions;  ///< most probable first
   StageTimings timings;
 };
@@ -70,6 +82,7 @@ struct ClassifierOptions {
   size_t preprocess_threads = 0;              ///< 0: one per core
   std::shared_ptr<SchedulerMetrics> metrics;  ///< nullptr: the classifier's own
   OpenOptions open;                           ///< how the bundle's files are checked
+  bool check_golden = true;                   ///< load() reproduces a golden case
 };
 
 /// What a start consisted of, in milliseconds.
@@ -93,6 +106,12 @@ class Classifier {
   /// which come before any work is done; kDeadlineExceeded, kCancelled.
   Result<Classification> classify(std::span<const uint8_t> encoded, size_t k,
                                   const RequestOptions& options = {});
+
+  /// The same for several images, each with its own answer or error. They share batches with
+  /// others, and one of them is refused for lack of places only while none of the others is under
+  /// way.
+  std::vector<Result<Classification>> classify_all(
+      std::span<const std::span<const uint8_t>> encoded, size_t k, const RequestOptions& options);
 
   /// Thread-safe; waits for the answers. A batch never takes more than half the queue at once, and
   /// is refused only at its beginning. Errors: those of classify(); the message names the image
@@ -128,13 +147,23 @@ class Classifier {
     double wait_ms = 0;  ///< for a worker
   };
 
+  struct Begun {
+    Classification classification;  ///< as far as it is known before the network has run
+    InferenceAnswer answer;
+    std::chrono::steady_clock::time_point start;
+  };
+
   RequestTerms terms_of(const RequestOptions& options) const;
   Status prepare_tensor(Prepared& out, std::span<const uint8_t> encoded) const;
   /// Runs on a worker and waits for it.
-  Result<Prepared> prepare(std::span<const uint8_t> encoded, const RequestTerms& terms);
-  Result<Classification> classify(std::span<const uint8_t> encoded, size_t k,
-                                  const RequestTerms& terms);
-  Status prepare_item(BatchItem& item, const RequestTerms& terms, StageTimings& timings);
+  Result<Prepared> prepare(std::span<const uint8_t> encoded, const RequestTerms& terms,
+                           const ObservedItem& observed);
+  /// Until it waits for the network; then finish() waits for its answer.
+  Result<Begun> begin(std::span<const uint8_t> encoded, const RequestTerms& terms,
+                      const ObservedItem& observed);
+  Result<Classification> finish(Begun begun, size_t k, const RequestTerms& terms);
+  Status prepare_item(BatchItem& item, const RequestTerms& terms, const ObservedItem& observed,
+                      StageTimings& timings);
 
   std::shared_ptr<const Bundle> bundle_;
   std::unique_ptr<Scheduler> scheduler_;

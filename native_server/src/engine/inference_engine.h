@@ -42,6 +42,8 @@ struct EngineMetadata {
   std::string library;  ///< name and version
   int threads = 0;
   std::string variant = "mapped";  ///< "mapped": weights shared with their file; "packed": copied
+  /// false: there is no network, so what comes out says nothing about the input.
+  bool predicts = true;
   std::vector<EngineCandidate> candidates;  ///< in the order tried
   LoadRecord load;
   /// It takes uint8 pixels [1, H, W, 3] in the contract's channel order where the contract says

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <optional>
 
 #include "scheduling/request.h"
@@ -16,6 +17,7 @@ struct RequestOptions {
   /// True once the client is gone: the work is dropped before it reaches the network. May be empty;
   /// RequestTerms::cancelled says how it is called.
   std::function<bool()> cancelled;
+  std::shared_ptr<RequestObserver> observer;  ///< nullptr: nobody listens
 };
 
 }  // namespace beralih

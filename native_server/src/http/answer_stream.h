@@ -19,7 +19,7 @@ class AnswerStream : public httplib::Stream {
       : connection_(connection), head_(head) {}
 
   bool is_readable() const override { return !head_.empty(); }
-  bool is_writable() const override { return !failed_; }
+  bool is_writable() const override { return true; }
 
   ssize_t read(char* data, size_t size) override {
     const size_t count = std::min(size, head_.size());
@@ -29,7 +29,6 @@ class AnswerStream : public httplib::Stream {
   }
 
   ssize_t write(const char* data, size_t size) override {
-    if (failed_) return -1;
     const IncomingRequest& incoming = incoming_request();
     const auto* begin = reinterpret_cast<const uint8_t*>(data);
     const auto& kept = incoming.kept;
@@ -38,8 +37,7 @@ class AnswerStream : public httplib::Stream {
     } else {
       connection_.output.append(std::string_view(data, size));
     }
-    if (streaming_) send_now();
-    return failed_ ? -1 : static_cast<ssize_t>(size);
+    return static_cast<ssize_t>(size);
   }
 
   void get_remote_ip_and_port(std::string& ip, int& port) const override {
@@ -50,15 +48,9 @@ class AnswerStream : public httplib::Stream {
   /// httplib refuses numbers that select() could not take; it has no other use for it.
   socket_t socket() const override { return -1; }
 
-  void begin_stream() { streaming_ = true; }
-
  private:
-  void send_now();
-
   Connection& connection_;
   std::string_view head_;
-  bool streaming_ = false;
-  bool failed_ = false;
 };
 
 }  // namespace beralih

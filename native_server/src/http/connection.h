@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "http/open_answer.h"
 #include "http/request_reader.h"
 #include "http/transport.h"
 
@@ -41,7 +42,7 @@ struct Connection {
   using Clock = std::chrono::steady_clock;
   enum class Owner { kPoller, kWorker, kNobody };
   enum class Phase { kOpen, kLingering };
-  enum class Wait { kForRequest, kForRest, kForRoom, kForEnd };
+  enum class Wait { kForRequest, kForRest, kForRoom, kForNews, kForEnd };
 
   Connection(int fd, std::unique_ptr<Transport> bytes, ReaderLimits limits)
       : socket(fd), transport(std::move(bytes)), reader(limits) {}
@@ -54,11 +55,12 @@ struct Connection {
   RequestReader reader;
   std::string unread;  ///< received, and not yet part of a request
   OutputQueue output;
+  std::shared_ptr<OpenAnswer> open_answer;  ///< what follows `output`; nullptr: nothing
   Phase phase = Phase::kOpen;
   bool close_after_output = false;
   std::string remote_address;
   int remote_port = 0;
-  size_t discarded = 0;             ///< while lingering
+  size_t discarded = 0;             ///< while lingering, or behind a request with an open answer
   std::atomic<size_t> buffered{0};  ///< what `reader` holds
   std::atomic<size_t> answered{0};  ///< requests
 

@@ -9,15 +9,20 @@
 #include <string>
 #include <string_view>
 
+#include "engine/model_host.h"
+#include "http/access_control.h"
 #include "http/connection_counts.h"
 #include "http/negotiation.h"
 #include "http/origin.h"
 #include "http/problem.h"
 #include "http/serving_state.h"
 #include "http/static_site.h"
+#include "telemetry/run_events.h"
 #include "telemetry/server_metrics.h"
 
 namespace beralih {
+
+class Lab;
 
 struct RouteOptions {
   size_t max_body_bytes = 0;
@@ -25,6 +30,10 @@ struct RouteOptions {
   OriginLists origins;
   ServerMetrics* metrics = nullptr;  ///< never null; outlives the server
   std::function<ConnectionCounts()> connections;
+  RunEvents* events = nullptr;                   ///< never null; outlives the server
+  std::shared_ptr<const AccessControl> access;   ///< never null
+  std::function<Result<ReloadReport>()> reload;  ///< of the bundle; empty: there is none
+  std::shared_ptr<Lab> lab;                      ///< nullptr: lab mode is off
 };
 
 inline constexpr const char* kJson = "application/json";

@@ -8,6 +8,9 @@ namespace beralih {
 void handle_classify(const Exchange& exchange);
 void handle_contract(const Exchange& exchange);
 void handle_artifacts(const Exchange& exchange);
+void handle_events(const Exchange& exchange);
+void handle_version(const Exchange& exchange);
+void handle_openapi(const Exchange& exchange);
 void handle_live(const Exchange& exchange);
 void handle_ready(const Exchange& exchange);
 
@@ -17,7 +20,16 @@ void handle_model_metadata(const Exchange& exchange);
 void handle_model_ready(const Exchange& exchange);
 void handle_infer(const Exchange& exchange);
 
+/// Opens the bundle anew and serves it, if its golden cases come out.
+void handle_reload(const Exchange& exchange);
+
 void handle_metrics(const Exchange& exchange);
+
+// Lab mode.
+void handle_lab(const Exchange& exchange);
+void handle_lab_start(const Exchange& exchange);
+void handle_lab_run(const Exchange& exchange);
+void handle_lab_stop(const Exchange& exchange);
 
 /// /bundle/PATH: what the page needs of the bundle.
 void handle_bundle(const Exchange& exchange);

@@ -2,14 +2,13 @@
 // can check itself.
 #pragma once
 
-#include <string>
-
 #include "beralih/result.h"
+#include "http/server_address.h"
 
 namespace beralih {
 
-/// GET /v2/health/ready of `host`:`port`, waiting at most `seconds`. Errors: kIo where nothing
+/// GET /v2/health/ready of the server, waiting at most `seconds`. Errors: kIo where nothing
 /// answers, kUnavailable with the server's own reason where it answers other than 200.
-Status probe_readiness(const std::string& host, int port, int seconds);
+Status probe_readiness(const ServerAddress& server, int seconds);
 
 }  // namespace beralih

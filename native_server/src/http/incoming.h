@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 
+#include "http/open_answer.h"
 #include "http/problem.h"
 
 namespace beralih {
@@ -20,8 +21,9 @@ struct IncomingRequest {
   std::shared_ptr<const void> kept_owner;
   /// Whether the client has left. Callable from any thread while the request is being answered.
   std::function<bool()> is_gone;
-  /// From now on what is written is sent at once; blocks while the client reads slowly.
-  std::function<void()> begin_stream;
+  /// What follows the answer, written by other threads after the handler has returned; the
+  /// connection ends with it.
+  std::shared_ptr<OpenAnswer> open_answer;
 };
 
 /// The request that this thread answers; an empty one outside of that.

@@ -10,6 +10,7 @@
 #include "http/infer_request.h"
 #include "http/infer_response.h"
 #include "http/request_checks.h"
+#include "http/run_report.h"
 
 namespace beralih {
 namespace {
@@ -115,19 +116,44 @@ Result<RequestOptions> options_of(const Exchange& exchange, const InferRequest& 
   return options;
 }
 
-Result<InferResponse> infer(const Exchange& exchange, Classifier& classifier) {
+Result<InferResponse> infer(const Exchange& exchange, Classifier& classifier,
+                            const std::shared_ptr<RunReport>& report) {
   const Contract& contract = classifier.bundle().contract();
   auto request = read_request(exchange, contract);
   if (!request) return request.error();
   if (auto status = check_names(*request, contract); !status) return status.error();
   auto items = batch_of(request->inputs.front(), contract);
   if (!items) return items.error();
-  const auto options = options_of(exchange, *request);
+  auto options = options_of(exchange, *request);
   if (!options) return options.error();
+  options->observer = report;
   const auto outcome = classifier.infer(*std::move(items), *options);
   if (!outcome) return outcome.error();
   exchange.report_timings(outcome->timings);
   return infer_response(*request, *outcome, classifier.bundle());
+}
+
+void answer_infer(const Exchange& exchange, const std::shared_ptr<RunReport>& report) {
+  const std::shared_ptr<Classifier> classifier = exchange.state.classifier();
+  std::optional<Problem> refusal;
+  if (classifier == nullptr) {
+    refusal = problem_for_status(503, "not ready: " + exchange.state.reason());
+  } else {
+    const VerifiedContract& identity = classifier->bundle().identity;
+    exchange.response.set_header("Beralih-Contract", identity.preprocessing_hash);
+    refusal = refuse_model(exchange, identity.contract);
+    if (!refusal) refusal = refuse_contract(exchange.request, identity);
+  }
+  if (!refusal) refusal = refuse_body(exchange, "an inference request");
+  if (refusal) return exchange.fail(*refusal);
+
+  auto response = infer(exchange, *classifier, report);
+  if (!response) return exchange.fail(problem_for(response.error()));
+  exchange.response.status = 200;
+  exchange.response.set_header("Cache-Control", "no-store");
+  if (response->json_bytes)
+    exchange.response.set_header(kJsonBytesHeader, std::to_string(*response->json_bytes));
+  exchange.response.set_content(std::move(response->body), response->json_bytes ? kBinary : kJson);
 }
 
 }  // namespace
@@ -145,10 +171,11 @@ void handle_model_metadata(const Exchange& exchange) {
   if (classifier == nullptr) return;
   const VerifiedContract& identity = classifier->bundle().identity;
   const Contract& contract = identity.contract;
+  const char* const platform = classifier->engine().predicts ? "pytorch_torchscript" : "null";
   send_json(exchange, {
                           {"name",       contract.name                              },
                           {"versions",   Json::array({contract.version})            },
-                          {"platform",   "pytorch_torchscript"                      },
+                          {"platform",   platform                                   },
                           {"inputs",     Json::array({tensor_json(contract.input)}) },
                           {"outputs",    Json::array({tensor_json(contract.output)})},
                           {"parameters",
@@ -167,27 +194,6 @@ void handle_model_ready(const Exchange& exchange) {
   });
 }
 
-void handle_infer(const Exchange& exchange) {
-  const std::shared_ptr<Classifier> classifier = exchange.state.classifier();
-  std::optional<Problem> refusal;
-  if (classifier == nullptr) {
-    refusal = problem_for_status(503, "not ready: " + exchange.state.reason());
-  } else {
-    const VerifiedContract& identity = classifier->bundle().identity;
-    exchange.response.set_header("Beralih-Contract", identity.preprocessing_hash);
-    refusal = refuse_model(exchange, identity.contract);
-    if (!refusal) refusal = refuse_contract(exchange.request, identity);
-  }
-  if (!refusal) refusal = refuse_body(exchange, "an inference request");
-  if (refusal) return exchange.fail(*refusal);
-
-  auto response = infer(exchange, *classifier);
-  if (!response) return exchange.fail(problem_for(response.error()));
-  exchange.response.status = 200;
-  exchange.response.set_header("Cache-Control", "no-store");
-  if (response->json_bytes)
-    exchange.response.set_header(kJsonBytesHeader, std::to_string(*response->json_bytes));
-  exchange.response.set_content(std::move(response->body), response->json_bytes ? kBinary : kJson);
-}
+void handle_infer(const Exchange& exchange) { answer_reporting(exchange, answer_infer); }
 
 }  // namespace beralih

@@ -61,9 +61,13 @@ Status check_count(size_t found, size_t wanted, const InferInput& input, const c
 }
 
 Status check_finite(std::span<const float> values, const InferInput& input) {
+  // Without an early end, so that the compiler can take many at once.
+  constexpr float kMost = std::numeric_limits<float>::max();
+  bool finite = true;
+  for (const float v : values) finite &= std::abs(v) <= kMost;
+  if (finite) return Ok{};
   const auto wrong =
       std::find_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
-  if (wrong == values.end()) return Ok{};
   return invalid("input \"" + input.name + "\" holds NaN or an infinity at element " +
                  std::to_string(wrong - values.begin()));
 }

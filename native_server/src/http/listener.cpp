@@ -1,11 +1,13 @@
 #include "http/listener.h"
 
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 
@@ -26,6 +28,10 @@ std::string describe(const std::string& host, int port, int code) {
   }
 }
 
+std::string in_url(const std::string& host) {
+  return host.find(':') == std::string::npos ? host : "[" + host + "]";
+}
+
 int port_of(int socket) {
   sockaddr_storage address{};
   socklen_t length = sizeof address;
@@ -33,6 +39,30 @@ int port_of(int socket) {
   return ntohs(address.ss_family == AF_INET6
                    ? reinterpret_cast<const sockaddr_in6*>(&address)->sin6_port
                    : reinterpret_cast<const sockaddr_in*>(&address)->sin_port);
+}
+
+/// The address that it is bound to; empty if it is not one of TCP over IP that listens.
+std::string listening_host(int socket) {
+  int listens = 0;
+  socklen_t length = sizeof listens;
+  if (::getsockopt(socket, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) != 0 || listens == 0)
+    return {};
+  sockaddr_storage address{};
+  length = sizeof address;
+  ::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &length);
+  char host[NI_MAXHOST];
+  const bool ip = address.ss_family == AF_INET || address.ss_family == AF_INET6;
+  if (!ip || ::getnameinfo(reinterpret_cast<const sockaddr*>(&address), length, host, sizeof host,
+                           nullptr, 0, NI_NUMERICHOST) != 0) {
+    return {};
+  }
+  return host;
+}
+
+/// The number that an environment variable holds; 0 where it holds none.
+int number_in(const char* variable) {
+  const char* text = std::getenv(variable);
+  return text == nullptr ? 0 : std::atoi(text);
 }
 
 /// The socket, or -1 with errno.
@@ -65,10 +95,28 @@ Result<Listener> listen_on(const std::string& host, int port) {
   int code = EADDRNOTAVAIL;
   for (const addrinfo* address = found; address != nullptr; address = address->ai_next) {
     const int socket = open_socket(*address);
-    if (socket >= 0) return Listener{socket, port_of(socket)};
+    if (socket >= 0) return Listener{socket, port_of(socket), in_url(host)};
     code = errno;
   }
   return Error{ErrorCode::kIo, describe(host, port, code)};
+}
+
+Result<std::optional<Listener>> inherited_listener() {
+  constexpr int kFirst = 3;  // SD_LISTEN_FDS_START
+  const bool ours = number_in("LISTEN_PID") == ::getpid();
+  const int count = ours ? number_in("LISTEN_FDS") : 0;
+  for (const char* variable : {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"}) ::unsetenv(variable);
+  if (count == 0) return std::optional<Listener>();
+  const std::string host = count == 1 ? listening_host(kFirst) : std::string();
+  if (host.empty()) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "the service manager handed over " + std::to_string(count) +
+                     " sockets (LISTEN_FDS), but one TCP socket that listens is wanted; one "
+                     "ListenStream=ADDRESS:PORT in beralih.socket makes it"};
+  }
+  ::fcntl(kFirst, F_SETFD, FD_CLOEXEC);
+  ::fcntl(kFirst, F_SETFL, ::fcntl(kFirst, F_GETFL) | O_NONBLOCK);
+  return std::optional(Listener{kFirst, port_of(kFirst), in_url(host), /*inherited=*/true});
 }
 
 }  // namespace beralih

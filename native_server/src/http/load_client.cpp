@@ -1,12 +1,13 @@
 #include "http/load_client.h"
 
-#include <httplib.h>
-
 #include <atomic>
 #include <charconv>
+#include <cmath>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <thread>
+
+#include "http/client.h"
 
 namespace beralih {
 namespace {
@@ -15,20 +16,20 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kAnswerTimeout{30};
 constexpr std::chrono::seconds kConnectTimeout{5};
-// What is still unsent then counts as failed: an overloaded server must not make the test endless.
-constexpr std::chrono::seconds kGiveUp{30};
 constexpr std::chrono::milliseconds kProgressStep{200};
+constexpr std::chrono::milliseconds kStopCheck{50};
 constexpr int kHighestPort = 65535;
 constexpr int kOk = 200;
 constexpr int kTooManyRequests = 429;
 constexpr size_t kMostShown = 300;
 
-void configure(httplib::Client& client, bool keep_alive) {
+void configure(httplib::ClientImpl& client, bool keep_alive,
+               std::chrono::seconds answer_timeout = kAnswerTimeout) {
   client.set_tcp_nodelay(true);
   client.set_keep_alive(keep_alive);
   client.set_connection_timeout(kConnectTimeout);
-  client.set_read_timeout(kAnswerTimeout);
-  client.set_write_timeout(kAnswerTimeout);
+  client.set_read_timeout(answer_timeout);
+  client.set_write_timeout(answer_timeout);
 }
 
 httplib::Headers headers_of(const LoadBody& body, int64_t deadline_ms) {
@@ -38,24 +39,38 @@ httplib::Headers headers_of(const LoadBody& body, int64_t deadline_ms) {
 }
 
 struct Shared {
-  const LoadTarget& target;
+  const std::vector<LoadTarget>& targets;
   const std::vector<LoadBody>& bodies;
   const std::vector<Arrival>& arrivals;
   const LoadSettings& settings;
+  const LoadHooks& hooks;
   Clock::time_point start;
   Clock::time_point give_up;
   std::atomic<size_t> next{0};
   std::atomic<uint64_t> done{0};
   std::atomic<uint64_t> failed{0};
-  std::mutex mutex;  // guards `total`
+  std::atomic<size_t> connections{0};
+  std::mutex mutex;  // guards `total`, and the calls of on_answer
   LoadTestRecord total;
 };
+
+/// False: the load is to end first.
+bool wait_until(Clock::time_point due, const std::stop_token& stop) {
+  for (auto now = Clock::now(); now < due; now = Clock::now()) {
+    if (stop.stop_requested()) return false;
+    std::this_thread::sleep_until(std::min(due, now + kStopCheck));
+  }
+  return !stop.stop_requested();
+}
 
 // One connection: takes the next arrival, waits for its time, sends. An arrival that finds every
 // connection in use is taken late, and its latency counts from when it was due all the same.
 void send_arrivals(Shared& shared) {
-  httplib::Client client(shared.target.host, shared.target.port);
-  configure(client, shared.settings.keep_alive);
+  const LoadTarget& target = shared.targets[shared.connections++ % shared.targets.size()];
+  const auto owned = make_client(target.server);
+  httplib::ClientImpl& client = *owned;
+  configure(client, shared.settings.keep_alive,
+            std::chrono::seconds(static_cast<int64_t>(std::ceil(shared.settings.give_up_s))));
   LoadTestRecord record;
   for (;;) {
     const size_t index = shared.next.fetch_add(1);
@@ -63,14 +78,15 @@ void send_arrivals(Shared& shared) {
     const Arrival& arrival = shared.arrivals[index];
     const Clock::time_point due = shared.start + arrival.at;
     const bool waited = Clock::now() > due;
-    ++record.scheduled;
     if (Clock::now() > shared.give_up) {
+      ++record.scheduled;
       ++record.not_sent;
       shared.done.fetch_add(1);
       shared.failed.fetch_add(1);
       continue;
     }
-    std::this_thread::sleep_until(due);
+    if (!wait_until(due, shared.hooks.stop)) break;
+    ++record.scheduled;
     const Clock::time_point sent = Clock::now();
     if (waited) {
       ++record.waited_for_connection;
@@ -78,9 +94,8 @@ void send_arrivals(Shared& shared) {
       record.send_lag.record((sent - due).count());
     }
     const LoadBody& body = shared.bodies[arrival.image];
-    const auto answer =
-        client.Post(shared.target.path, headers_of(body, shared.settings.deadline_ms), body.bytes,
-                    body.content_type);
+    const auto answer = client.Post(target.path, headers_of(body, shared.settings.deadline_ms),
+                                    body.bytes, body.content_type);
     const Clock::time_point end = Clock::now();
     record.seconds = std::chrono::duration<double>(end - shared.start).count();
     if (answer && answer->status == kOk) {
@@ -100,13 +115,18 @@ void send_arrivals(Shared& shared) {
       }
     }
     shared.done.fetch_add(1);
+    if (!shared.hooks.on_answer) continue;
+    const bool connected = answer || answer.error() != httplib::Error::Connection;
+    const std::lock_guard lock(shared.mutex);
+    shared.hooks.on_answer({due, sent, end, answer ? answer->status : 0, connected});
   }
   const std::lock_guard lock(shared.mutex);
   shared.total.merge(record);
 }
 
 std::string where(const LoadTarget& target) {
-  return "http://" + target.host + ":" + std::to_string(target.port) + target.path;
+  return (target.server.tls ? "https://" : "http://") + target.server.host + ":" +
+         std::to_string(target.server.port) + target.path;
 }
 
 }  // namespace
@@ -116,12 +136,15 @@ Result<LoadTarget> parse_load_target(const std::string& url) {
                     "\"" + url.substr(0, kMostShown) +
                         "\" is no address that this command can call: give one like "
                         "http://127.0.0.1:8080/api/classify"};
-  constexpr std::string_view kScheme = "http://";
-  if (!url.starts_with(kScheme)) return wrong;
-  const size_t slash = url.find('/', kScheme.size());
-  std::string authority = url.substr(
-      kScheme.size(), slash == std::string::npos ? std::string::npos : slash - kScheme.size());
   LoadTarget target;
+  target.server.tls = url.starts_with("https://");
+  const std::string_view scheme = target.server.tls ? "https://" : "http://";
+  if (!url.starts_with(scheme)) return wrong;
+  constexpr int kHttpsPort = 443;
+  if (target.server.tls) target.server.port = kHttpsPort;
+  const size_t slash = url.find('/', scheme.size());
+  std::string authority = url.substr(
+      scheme.size(), slash == std::string::npos ? std::string::npos : slash - scheme.size());
   target.path = slash == std::string::npos ? "/api/classify" : url.substr(slash);
   if (target.path == "/") target.path = "/api/classify";
   const size_t bracket = authority.find(']');
@@ -129,16 +152,16 @@ Result<LoadTarget> parse_load_target(const std::string& url) {
   if (colon != std::string::npos) {
     const char* first = authority.data() + colon + 1;
     const char* last = authority.data() + authority.size();
-    const auto parsed = std::from_chars(first, last, target.port);
-    if (parsed.ec != std::errc() || parsed.ptr != last || target.port < 1 ||
-        target.port > kHighestPort)
+    const auto parsed = std::from_chars(first, last, target.server.port);
+    if (parsed.ec != std::errc() || parsed.ptr != last || target.server.port < 1 ||
+        target.server.port > kHighestPort)
       return wrong;
     authority.resize(colon);
   }
   if (authority.starts_with('[') && authority.ends_with(']'))
     authority = authority.substr(1, authority.size() - 2);
   if (authority.empty() || url.find_first_of(" \r\n\t") != std::string::npos) return wrong;
-  target.host = authority;
+  target.server.host = authority;
   return target;
 }
 
@@ -149,13 +172,14 @@ Result<std::pair<std::string, std::vector<int64_t>>> fetch_model_input(const Loa
         ErrorCode::kInvalidArgument,
         "Tensors can only be sent to an address that ends in /infer, not to " + target.path};
   }
-  httplib::Client client(target.host, target.port);
+  const auto owned = make_client(target.server);
+  httplib::ClientImpl& client = *owned;
   configure(client, false);
   const std::string path = target.path.substr(0, target.path.size() - kInfer.size());
   const auto answer = client.Get(path);
   if (!answer) {
     return Error{ErrorCode::kIo,
-                 where(target) + " does not answer: " + httplib::to_string(answer.error())};
+                 where(target) + " " + describe_failure(target.server, answer.error())};
   }
   const auto json = nlohmann::json::parse(answer->body, nullptr, false);
   try {
@@ -180,14 +204,15 @@ Result<std::pair<std::string, std::vector<int64_t>>> fetch_model_input(const Loa
 }
 
 Status probe_load(const LoadTarget& target, const std::vector<LoadBody>& bodies) {
-  httplib::Client client(target.host, target.port);
+  const auto owned = make_client(target.server);
+  httplib::ClientImpl& client = *owned;
   configure(client, true);
   for (const LoadBody& body : bodies) {
     const auto answer =
         client.Post(target.path, headers_of(body, 0), body.bytes, body.content_type);
     if (!answer) {
       return Error{ErrorCode::kIo,
-                   where(target) + " does not answer: " + httplib::to_string(answer.error())};
+                   where(target) + " " + describe_failure(target.server, answer.error())};
     }
     if (answer->status != kOk && answer->status != kTooManyRequests) {
       return Error{ErrorCode::kInvalidArgument, where(target) + " answers the first request with " +
@@ -198,24 +223,40 @@ Status probe_load(const LoadTarget& target, const std::vector<LoadBody>& bodies)
   return Ok{};
 }
 
-LoadTestRecord run_load(const LoadTarget& target, const std::vector<LoadBody>& bodies,
+LoadTestRecord run_load(const std::vector<LoadTarget>& targets, const std::vector<LoadBody>& bodies,
                         const std::vector<Arrival>& arrivals, const LoadSettings& settings,
-                        const std::function<void(const LoadProgress&)>& on_progress) {
-  constexpr std::chrono::milliseconds kThreadStart{100};  // the first arrivals find all threads up
-  const Clock::time_point start = Clock::now() + kThreadStart;
+                        const LoadHooks& hooks) {
+  const Clock::time_point start = Clock::now() + kLoadStart;
   const Clock::time_point last = arrivals.empty() ? start : start + arrivals.back().at;
-  Shared shared{target, bodies, arrivals, settings, start, last + kGiveUp, {}, {}, {}, {}, {}};
+  // What is still unsent then counts as failed: an overloaded server must not make it endless.
+  const auto give_up = last + std::chrono::duration_cast<Clock::duration>(
+                                  std::chrono::duration<double>(settings.give_up_s));
+  Shared shared{targets, bodies, arrivals, settings, hooks, start, give_up, {}, {}, {}, {}, {}, {}};
   std::vector<std::jthread> connections;
   for (size_t i = 0; i < settings.connections; ++i)
     connections.emplace_back([&shared] { send_arrivals(shared); });
-  while (shared.done.load() < arrivals.size()) {
+  while (shared.done.load() < arrivals.size() && !hooks.stop.stop_requested()) {
     std::this_thread::sleep_for(kProgressStep);
-    on_progress({std::chrono::duration<double>(Clock::now() - start).count(), shared.done.load(),
-                 shared.failed.load()});
+    if (!hooks.on_progress) continue;
+    hooks.on_progress({std::chrono::duration<double>(Clock::now() - start).count(),
+                       shared.done.load(), shared.failed.load()});
   }
   connections.clear();
   shared.total.seconds = std::max(settings.duration_s, shared.total.seconds);
   return std::move(shared.total);
+}
+
+LoadSample send_one(const LoadTarget& target, const LoadBody& body, std::chrono::seconds timeout) {
+  const auto owned = make_client(target.server);
+  httplib::ClientImpl& client = *owned;
+  configure(client, false, timeout);
+  LoadSample sample;
+  sample.due = sample.sent = Clock::now();
+  const auto answer = client.Post(target.path, headers_of(body, 0), body.bytes, body.content_type);
+  sample.end = Clock::now();
+  sample.status = answer ? answer->status : 0;
+  sample.connected = answer || answer.error() != httplib::Error::Connection;
+  return sample;
 }
 
 }  // namespace beralih

@@ -60,6 +60,18 @@ void render_scheduler(PrometheusText& text, const SchedulerMetrics& metrics) {
   });
 }
 
+void render_events(PrometheusText& text, const RunEvents::Counts& counts) {
+  text.family("beralih_event_subscribers", "gauge", "Open streams of /api/events.");
+  text.sample(static_cast<double>(counts.subscribers));
+  text.family("beralih_event_runs", "gauge", "Runs whose last events are kept.");
+  text.sample(static_cast<double>(counts.runs));
+  text.family("beralih_events_total", "counter", "Events of runs.");
+  text.sample(static_cast<double>(counts.published));
+  text.family("beralih_event_streams_dropped_total", "counter",
+              "Streams ended because their client read too slowly.");
+  text.sample(static_cast<double>(counts.dropped));
+}
+
 }  // namespace
 
 void handle_metrics(const Exchange& exchange) {
@@ -95,6 +107,7 @@ void handle_metrics(const Exchange& exchange) {
   text.family("beralih_http_connections_refused_total", "counter",
               "Connections refused because too many were open.");
   text.sample(static_cast<double>(connections.refused));
+  render_events(text, exchange.options.events->counts());
   exchange.options.metrics->render(text);
   render_process_metrics(text);
   exchange.response.status = 200;

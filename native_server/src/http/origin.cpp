@@ -74,7 +74,8 @@ bool may_call(const OriginLists& lists, std::string_view origin) {
 
 std::string content_security_policy(const OriginLists& lists) {
   return "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' "
-         "'unsafe-inline'; img-src 'self' blob: data:; font-src 'self'; worker-src 'self' blob:; "
+         "'unsafe-inline'; img-src 'self' blob: data:; font-src 'self' data:; worker-src 'self' "
+         "blob:; "
          "connect-src 'self'" +
          join(lists.servers) +
          "; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors" +

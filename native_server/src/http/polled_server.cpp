@@ -32,9 +32,9 @@ constexpr size_t kRefusedConnections = 256;     ///< beyond the limit, which are
 constexpr size_t kMaxBufferedBytes = 1u << 30;  ///< of all requests that are not whole yet
 constexpr int kNothing = 0;
 
-bool is_gone(int socket) {
-  pollfd state{socket, POLLRDHUP, 0};
-  return ::poll(&state, 1, 0) > 0 && (state.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+bool has_bytes(int socket) {
+  char byte = 0;
+  return ::recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
 void name_peer(const sockaddr_storage& address, socklen_t length, Connection& connection) {
@@ -62,18 +62,26 @@ void PolledServer::serve(int listening_socket, PollOptions options,
   event.events = EPOLLIN;
   event.data.fd = wake_;
   ::epoll_ctl(epoll_, EPOLL_CTL_ADD, wake_, &event);
-  event.events = EPOLLIN | EPOLLONESHOT;
+  accept_from_ = Clock::now() + options_.hold;
+  event.events = EPOLLONESHOT;  // accept_waiting() asks for more
   event.data.fd = listening_;
   ::epoll_ctl(epoll_, EPOLL_CTL_ADD, listening_, &event);
+  accept_waiting();
   for (size_t i = 0; i < options_.workers; ++i) threads_.emplace_back([this] { work(); });
   watcher_ = std::thread([this] { watch(); });
 }
 
+void PolledServer::begin_accepting() {
+  accept_from_ = Clock::now();
+  accept_waiting();
+}
+
 void PolledServer::stop_serving() {
   if (!watcher_.joinable()) return;
-  accept_waiting();
+  if (!options_.socket_is_shared) begin_accepting();
   {
     const std::lock_guard lock(accept_mutex_);
+    ::epoll_ctl(epoll_, EPOLL_CTL_DEL, listening_, nullptr);  // a shared one lives on
     ::close(std::exchange(listening_, -1));
   }
   stopping_ = true;
@@ -88,6 +96,9 @@ void PolledServer::stop_serving() {
   ::eventfd_write(wake_, 1);
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
+  for (const auto& [socket, connection] : connections_) {
+    if (connection->open_answer) connection->open_answer->detach();
+  }
   connections_.clear();
   ::close(epoll_);
   ::close(wake_);
@@ -130,7 +141,7 @@ void PolledServer::work() {
 
 void PolledServer::accept_waiting() {
   const std::lock_guard lock(accept_mutex_);
-  if (listening_ < 0) return;
+  if (listening_ < 0 || Clock::now() < accept_from_.load()) return;
   for (;;) {
     const int socket = ::accept4(listening_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (socket >= 0) {
@@ -187,6 +198,7 @@ void PolledServer::handle(const ConnectionPtr& connection) {
 
 PolledServer::Step PolledServer::advance(const ConnectionPtr& connection) {
   if (!connection->output.empty()) return send_output(connection);
+  if (connection->open_answer) return continue_answer(connection);
   if (connection->phase == Connection::Phase::kLingering) return linger(connection);
   if (connection->close_after_output) {
     connection->transport->finish();
@@ -210,6 +222,7 @@ PolledServer::Step PolledServer::advance(const ConnectionPtr& connection) {
 PolledServer::Step PolledServer::send_output(const ConnectionPtr& connection) {
   switch (connection->output.flush(*connection->transport)) {
     case IoResult::kDone: return Step::kAgain;
+    case IoResult::kForeign:
     case IoResult::kClosed: close(connection); return Step::kClosed;
     case IoResult::kWantRead:
       wait_for(connection, Connection::Wait::kForRoom, EPOLLIN, Clock::now() + kSlowReader);
@@ -235,6 +248,10 @@ PolledServer::Step PolledServer::read_more(const ConnectionPtr& connection) {
   if (result.kind == IoResult::kClosed) {
     close(connection);
     return Step::kClosed;
+  }
+  if (result.kind == IoResult::kForeign) {
+    refuse(*connection, 400, "This port speaks TLS: the address begins with https://, not http://");
+    return Step::kAgain;
   }
   if (result.kind == IoResult::kDone) {
     const std::string_view bytes(buffer.data(), result.bytes);
@@ -274,33 +291,6 @@ PolledServer::Step PolledServer::linger(const ConnectionPtr& connection) {
   return Step::kWaiting;
 }
 
-void PolledServer::answer(const ConnectionPtr& connection) {
-  ReceivedRequest received = connection->reader.take();
-  connection->buffered = 0;
-  connection->wait = Connection::Wait::kForRequest;
-  ++connection->answered;
-  if (received.status != 0 && !received.head_is_valid)
-    return refuse(*connection, received.status, received.detail);
-
-  AnswerStream stream(*connection, received.head);
-  IncomingRequest& incoming = incoming_request();
-  incoming.body = std::move(received.body);
-  if (received.status != 0) incoming.refusal = problem_for_status(received.status, received.detail);
-  incoming.is_gone = [connection] { return is_gone(connection->socket); };
-  incoming.begin_stream = [&stream] { stream.begin_stream(); };
-  bool close_wanted = received.close || stopping_;
-  const bool written = process_request(stream, close_wanted, close_wanted, [](auto& request) {
-    request.headers.erase("Expect");  // it has been met
-  });
-  incoming = {};
-  connection->close_after_output = close_wanted || !written;
-}
-
-void PolledServer::refuse(Connection& connection, int status, const std::string& detail) {
-  connection.output.append(options_.refuse(status, detail));
-  connection.close_after_output = true;
-}
-
 void PolledServer::wait_for(const ConnectionPtr& connection, Connection::Wait wait, uint32_t events,
                             Clock::time_point deadline) {
   connection->wait = wait;
@@ -314,6 +304,7 @@ void PolledServer::wait_for(const ConnectionPtr& connection, Connection::Wait wa
 }
 
 void PolledServer::close(const ConnectionPtr& connection) {
+  if (connection->open_answer) connection->open_answer->detach();
   connection->owner = Connection::Owner::kNobody;
   ::epoll_ctl(epoll_, EPOLL_CTL_DEL, connection->socket, nullptr);
   const std::lock_guard lock(mutex_);
@@ -337,6 +328,7 @@ void PolledServer::watch() {
                       [this] { return finished_; });
     lock.unlock();
     if (!stopping_) accept_waiting();  // also where there was no descriptor for a connection
+    if (options_.tick) options_.tick();
     size_t buffered = 0;
     const auto now = Clock::now();
     for (const ConnectionPtr& connection : connections()) {
@@ -362,6 +354,9 @@ void PolledServer::check(const ConnectionPtr& connection, Clock::time_point now)
   if (!connection->owner.compare_exchange_strong(expected, Connection::Owner::kWorker)) return;
   if (!is_over(*connection, now)) {  // another wait than the one that was looked at
     wait_for(connection, connection->wait, connection->events, connection->deadline);
+  } else if (connection->wait == Connection::Wait::kForRequest &&
+             (stopping_ || connection->answered > 0) && has_bytes(connection->socket)) {
+    handle(connection);  // its next request came in the last moment
   } else if (connection->wait == Connection::Wait::kForRest) {
     refuse(*connection, 408, "The request did not arrive whole in time");
     handle(connection);

@@ -30,8 +30,15 @@ struct PollOptions {
   std::chrono::milliseconds request_timeout{60'000};  ///< from its first byte to its last
   std::chrono::milliseconds idle_timeout{60'000};
   std::chrono::milliseconds drain_timeout{30'000};
+  /// Somebody else listens on the socket too and goes on after the end: what is not accepted by
+  /// then is the successor's.
+  bool socket_is_shared = false;
+  /// Until begin_accepting(), but no longer, connections wait in the kernel.
+  std::chrono::milliseconds hold{0};
   /// Makes the bytes of an answer to what cannot be read as a request; the connection ends with it.
   std::function<std::string(int status, const std::string& detail)> refuse;
+  /// Called a few times a second. May be empty.
+  std::function<void()> tick;
 };
 
 class PolledServer : public httplib::Server {
@@ -42,8 +49,15 @@ class PolledServer : public httplib::Server {
   /// Serves on a socket that listens, which it takes over.
   void serve(int listening_socket, PollOptions options, std::unique_ptr<TransportFactory> factory);
 
-  /// Accepts what is queued and nothing more, answers every request that has arrived or begun,
-  /// within drain_timeout, and closes the rest. Idempotent.
+  /// Ends PollOptions::hold.
+  void begin_accepting();
+
+  /// From now on every answer is its connection's last: when stop_serving() comes, clients that
+  /// keep connections open are not in the middle of asking.
+  void end_connections() { ending_ = true; }
+
+  /// Accepts what is queued and nothing more (nothing at all from a shared socket), answers every
+  /// request that has arrived or begun, within drain_timeout, and closes the rest. Idempotent.
   void stop_serving();
 
   ConnectionCounts counts() const;
@@ -62,6 +76,9 @@ class PolledServer : public httplib::Server {
   Step send_output(const ConnectionPtr& connection);
   Step read_more(const ConnectionPtr& connection);
   Step linger(const ConnectionPtr& connection);
+  Step continue_answer(const ConnectionPtr& connection);
+  void wake(const Connection& connection) const;
+  void keep_open(const ConnectionPtr& connection, std::shared_ptr<OpenAnswer> answer);
   void consume(Connection& connection);
   void answer(const ConnectionPtr& connection);
   void refuse(Connection& connection, int status, const std::string& detail);
@@ -83,7 +100,9 @@ class PolledServer : public httplib::Server {
   std::condition_variable changed_;  ///< a connection is gone, or stopping_ is set
   std::unordered_map<int, ConnectionPtr> connections_;  ///< guarded by mutex_
   bool finished_ = false;                               ///< guarded by mutex_
+  std::atomic<bool> ending_{false};
   std::atomic<bool> stopping_{false};
+  std::atomic<Clock::time_point> accept_from_{};
   std::atomic<uint64_t> accepted_{0};
   std::atomic<uint64_t> refused_{0};
   std::vector<std::thread> threads_;

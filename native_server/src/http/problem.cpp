@@ -46,6 +46,8 @@ struct StatusRow {
 // clang-format off
 constexpr StatusRow kStatuses[] = {
     {400, "bad_request",            "Bad request"},
+    {401, "unauthorized",           "An API key is needed"},
+    {403, "forbidden",              "Not permitted"},
     {404, "not_found",              "Not found"},
     {405, "method_not_allowed",     "Method not allowed"},
     {408, "request_timeout",        "The request came too slowly"},

@@ -24,7 +24,8 @@ inline constexpr std::string_view kProblemContentType = "application/problem+jso
 /// The one place where an error becomes a status code.
 Problem problem_for(const Error& error);
 
-/// A problem of HTTP itself, by status: 400, 404, 405, 412, 413, 414, 415, 416, 500, 503, others.
+/// A problem of HTTP itself, by status: 400, 401, 403, 404, 405, 412, 413, 414, 415, 416, 500, 503,
+/// others.
 Problem problem_for_status(int status, std::string detail);
 
 /// Whole seconds after which trying again makes sense; 0 where it does not.

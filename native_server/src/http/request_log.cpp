@@ -19,6 +19,7 @@ struct RequestContext {
   std::string reason;   ///< why, if it was shed
   std::string_view route = "none";
   Clock::time_point start;
+  std::string key = {};  ///< the name of the caller's API key
 };
 
 thread_local RequestContext context;
@@ -52,6 +53,7 @@ void log_request(const httplib::Request& request, const httplib::Response& respo
   record.request_id = context.id;
   record.trace_id = context.trace_id;
   record.problem = context.problem;
+  record.key = context.key;
   write_log_line(format_access(record, format));
 }
 
@@ -81,6 +83,10 @@ void note_problem(const std::string& code, const std::string& reason) {
   ensure_context().problem = code;
   context.reason = reason;
 }
+
+NotedProblem current_problem() { return {ensure_context().problem, context.reason}; }
+
+void note_key(const std::string& name) { ensure_context().key = name; }
 
 void note_route(std::string_view pattern) { ensure_context().route = pattern; }
 

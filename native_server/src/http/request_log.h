@@ -28,8 +28,19 @@ std::string refuse_unread(const RequestHookOptions& options, int status, const s
 /// The id of the request that this thread handles.
 const std::string& current_request_id();
 
+struct NotedProblem {
+  const std::string& code;  ///< empty: none
+  const std::string& reason;
+};
+
+/// What note_problem() was last told for this thread's request.
+NotedProblem current_problem();
+
 /// Names the route of this thread's request, for the metrics. Static storage.
 void note_route(std::string_view pattern);
+
+/// Names the API key of this thread's request, for its line in the log.
+void note_key(const std::string& name);
 
 /// Names the problem that this thread's request was answered with, for its line in the log.
 /// `reason` is what the metrics call it where it is a refusal for lack of capacity.

@@ -131,6 +131,9 @@ void RequestReader::read_head() {
   if (chunked_) {
     phase_ = Phase::kChunkSize;
   } else {
+    // An announced body grows at once, but nobody gets memory for an announcement alone.
+    constexpr uint64_t kAtOnce = 1u << 20;
+    request_.body.reserve(static_cast<size_t>(std::min(remaining_, kAtOnce)));
     phase_ = remaining_ > 0 ? Phase::kBody : Phase::kComplete;
   }
 }

@@ -26,7 +26,7 @@ constexpr Header kPage[] = {
 
 constexpr Header kPreflight[] = {
     {"Access-Control-Allow-Methods", "GET, HEAD, POST"},
-    {"Access-Control-Allow-Headers", "Content-Type, Beralih-Contract, X-Request-ID, X-Beralih-Run, Inference-Header-Content-Length"},
+    {"Access-Control-Allow-Headers", "Authorization, Content-Type, Beralih-Contract, X-Request-ID, X-Beralih-Run, Last-Event-ID, X-Request-Deadline-Ms, X-Beralih-Priority, traceparent, Inference-Header-Content-Length"},
     {"Access-Control-Max-Age",       "7200"},
 };
 

@@ -16,27 +16,58 @@ struct Route {
   std::string_view method;  ///< GET answers HEAD as well
   std::string_view path;    ///< see path_pattern.h
   void (*handler)(const Exchange&);
+  Access access = Access::kUser;  ///< what it asks of its caller
 };
 
 // What is not in the table is asked of the page's files.
 // clang-format off
 constexpr Route kRoutes[] = {
     {"POST", "/api/classify",                               handle_classify},
-    {"GET",  "/api/contract",                               handle_contract},
+    {"GET",  "/api/contract",                               handle_contract,    Access::kPage},
     {"GET",  "/api/artifacts",                              handle_artifacts},
-    {"GET",  "/metrics",                                    handle_metrics},
-    {"GET",  "/bundle/*",                                   handle_bundle},
+    {"GET",  "/api/events",                                 handle_events},
+    {"GET",  "/api/version",                                handle_version,     Access::kPage},
+    {"GET",  "/openapi.yaml",                               handle_openapi,     Access::kPage},
+    {"POST", "/api/admin/reload",                           handle_reload,      Access::kAdmin},
+    {"GET",  "/metrics",                                    handle_metrics,     Access::kMetrics},
+    {"GET",  "/bundle/*",                                   handle_bundle,      Access::kPage},
     {"GET",  "/v2",                                         handle_server_metadata},
-    {"GET",  "/v2/health/live",                             handle_live},
-    {"GET",  "/v2/health/ready",                            handle_ready},
+    {"GET",  "/v2/health/live",                             handle_live,        Access::kHealth},
+    {"GET",  "/v2/health/ready",                            handle_ready,       Access::kHealth},
     {"GET",  "/v2/models/{model}",                          handle_model_metadata},
     {"GET",  "/v2/models/{model}/ready",                    handle_model_ready},
     {"POST", "/v2/models/{model}/infer",                    handle_infer},
     {"GET",  "/v2/models/{model}/versions/{version}",       handle_model_metadata},
     {"GET",  "/v2/models/{model}/versions/{version}/ready", handle_model_ready},
     {"POST", "/v2/models/{model}/versions/{version}/infer", handle_infer},
+    {"POST",   "/api/classify",                                      handle_classify},
+    {"GET",    "/api/contract",                                      handle_contract,        Access::kPage},
+    {"GET",    "/api/artifacts",                                     handle_artifacts},
+    {"POST",   "/api/admin/reload",                                  handle_reload,          Access::kAdmin},
+    {"GET",    "/api/lab",                                           handle_lab},
+    {"POST",   "/api/lab/runs",                                      handle_lab_start},
+    {"GET",    "/api/lab/runs/{run}",                                handle_lab_run},
+    {"DELETE", "/api/lab/runs/{run}",                                handle_lab_stop},
+    {"GET",    "/metrics",                                           handle_metrics,         Access::kMetrics},
+    {"GET",    "/bundle/*",                                          handle_bundle,          Access::kPage},
+    {"GET",    "/v2",                                                handle_server_metadata},
+    {"GET",    "/v2/health/live",                                    handle_live,            Access::kHealth},
+    {"GET",    "/v2/health/ready",                                   handle_ready,           Access::kHealth},
+    {"GET",    "/v2/models/{model}",                                 handle_model_metadata},
+    {"GET",    "/v2/models/{model}/ready",                           handle_model_ready},
+    {"POST",   "/v2/models/{model}/infer",                           handle_infer},
+    {"GET",    "/v2/models/{model}/versions/{version}",              handle_model_metadata},
+    {"GET",    "/v2/models/{model}/versions/{version}/ready",        handle_model_ready},
+    {"POST",   "/v2/models/{model}/versions/{version}/infer",        handle_infer},
 };
 // clang-format on
+
+/// Otherwise the answer says why not.
+bool may(const Exchange& exchange, Access access) {
+  const auto refusal = exchange.options.access->refuse(exchange.request, exchange.response, access);
+  if (refusal) exchange.fail(*refusal);
+  return !refusal;
+}
 
 void dispatch(Exchange exchange) {
   const httplib::Request& request = exchange.request;
@@ -49,11 +80,15 @@ void dispatch(Exchange exchange) {
     if (!fits_pattern(request.path, route.path)) continue;
     exchange.route = route.path;
     note_route(route.path);
-    if (route.method == method) return route.handler(exchange);
+    if (route.method == method) {
+      if (may(exchange, route.access)) route.handler(exchange);
+      return;
+    }
     allowed += (allowed.empty() ? "" : ", ") + std::string(route.method) +
                (route.method == "GET" ? ", HEAD" : "");
   }
   if (allowed.empty()) {
+    if (!may(exchange, Access::kPage)) return;
     if (handle_page(exchange)) return note_route("page");
     return handle_unknown(exchange);
   }

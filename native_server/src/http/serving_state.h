@@ -1,6 +1,7 @@
 // What the HTTP threads may serve right now. Loading and shutting down change it, requests read it.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -19,10 +20,29 @@ class ServingState {
     return classifier_;
   }
 
+  /// The one that answers a prediction: classifier(), or one that is loaded now (on_demand()).
+  std::shared_ptr<Classifier> classifier_for_request() const {
+    std::function<std::shared_ptr<Classifier>()> load;
+    {
+      const std::lock_guard lock(mutex_);
+      if (!on_demand_) return classifier_;
+      load = on_demand_;
+    }
+    return load();
+  }
+
+  /// From now on the server calls itself ready, and a model is loaded where a prediction needs one;
+  /// `load` returns nullptr where that fails.
+  void on_demand(std::function<std::shared_ptr<Classifier>()> load) {
+    const std::lock_guard lock(mutex_);
+    on_demand_ = std::move(load);
+    reason_ = "no model is loaded before a prediction needs one, and this one could not be";
+  }
+
   /// Whether new work should be sent here: false already while accepted work is being answered.
   bool ready() const {
     const std::lock_guard lock(mutex_);
-    return classifier_ != nullptr && !draining_;
+    return (classifier_ != nullptr || on_demand_) && !draining_;
   }
 
   /// False once only a new process helps.
@@ -73,6 +93,7 @@ class ServingState {
  private:
   mutable std::mutex mutex_;
   std::shared_ptr<Classifier> classifier_;
+  std::function<std::shared_ptr<Classifier>()> on_demand_;
   double ready_after_ms_ = 0;
   bool draining_ = false;
   bool alive_ = true;

@@ -9,7 +9,8 @@
 namespace beralih {
 
 struct IoResult {
-  enum Kind { kDone, kWantRead, kWantWrite, kClosed };
+  /// kForeign: the client speaks another protocol; from then on its bytes pass as they are.
+  enum Kind { kDone, kWantRead, kWantWrite, kClosed, kForeign };
   Kind kind;
   size_t bytes = 0;  ///< with kDone
 };

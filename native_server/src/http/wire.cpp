@@ -11,6 +11,8 @@
 #include <nlohmann/json.hpp>
 
 #include "beralih/sha256.h"
+#include "http/problem.h"
+#include "telemetry/processor.h"
 
 namespace beralih {
 namespace {
@@ -39,13 +41,9 @@ constexpr Stage kStages[] = {
 /// Microseconds are as fine as the clock is meaningful here.
 double round_to_microseconds(double milliseconds) { return std::round(milliseconds * 1000) / 1000; }
 
-}  // namespace
-
-std::string classification_json(const Classification& answer, const Classifier& classifier,
-                                std::string_view request_id, std::string_view file) {
+void write_classification(Json& json, const Classification& answer, const Classifier& classifier,
+                          std::string_view request_id) {
   const VerifiedContract& identity = classifier.bundle().identity;
-  Json json;
-  if (!file.empty()) json["file"] = file;
   json["model"] = {
       {"name",    identity.contract.name   },
       {"version", identity.contract.version}
@@ -53,6 +51,15 @@ std::string classification_json(const Classification& answer, const Classifier& 
   json["contract_hash"] = identity.contract_hash;
   json["preprocessing_hash"] = identity.preprocessing_hash;
   json["device"] = classifier.engine().device;
+  json["engine"] = {
+      {"library",    classifier.engine().library},
+      {"variant",    classifier.engine().variant},
+      {"dtype",      classifier.engine().dtype  },
+      {"threads",    classifier.engine().threads},
+      {"batch_size", answer.batch_size          },
+      {"batch_rows", answer.batch_rows          },
+      {"cpu",        processor_description()    }
+  };
   json["request_id"] = request_id;
   json["image"] = {
       {"format", image_format_name(answer.format)},
@@ -79,7 +86,53 @@ std::string classification_json(const Classification& answer, const Classifier& 
   }
   for (const Stage& stage : kStages)
     json["timings_ms"][stage.name] = round_to_microseconds(answer.timings.*stage.value);
+}
+
+std::string line_of(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace
+
+std::string classification_json(const Classification& answer, const Classifier& classifier,
+                                std::string_view request_id, std::string_view file) {
+  Json json;
+  if (!file.empty()) json["file"] = file;
+  write_classification(json, answer, classifier, request_id);
+  return line_of(json);
+}
+
+std::string form_answer_json(const std::vector<FormPart>& parts,
+                             const std::vector<Result<Classification>>& answers,
+                             const Classifier& classifier, std::string_view request_id) {
+  Json all = Json::array();
+  for (size_t i = 0; i < parts.size(); ++i) {
+    Json item{
+        {"item",     i                },
+        {"name",     parts[i].name    },
+        {"filename", parts[i].filename}
+    };
+    if (answers[i]) {
+      item["status"] = 200;
+      write_classification(item["answer"], *answers[i], classifier, request_id);
+    } else {
+      const Problem problem = problem_for(answers[i].error());
+      item["status"] = problem.status;
+      item["problem"] = Json::parse(problem_json(problem, request_id));
+    }
+    all.push_back(std::move(item));
+  }
+  return line_of(all);
+}
+
+std::string reload_json(const ReloadReport& report) {
+  const Json json{
+      {"contract_before", report.contract_before                         },
+      {"contract_after",  report.contract_after                          },
+      {"changed",         report.contract_before != report.contract_after},
+      {"total_ms",        round_to_microseconds(report.total_ms)         }
+  };
+  return json.dump() + "\n";
 }
 
 std::string server_timing(const StageTimings& timings) {

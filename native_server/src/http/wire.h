@@ -5,9 +5,12 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "beralih/result.h"
 #include "engine/classifier.h"
+#include "engine/model_host.h"
+#include "http/multipart.h"
 
 namespace beralih {
 
@@ -17,6 +20,14 @@ inline constexpr size_t kDefaultTopK = 5;
 /// command may classify many.
 std::string classification_json(const Classification& answer, const Classifier& classifier,
                                 std::string_view request_id, std::string_view file = {});
+
+/// The 200 body for a form of several images: an array with an answer or a problem for each.
+std::string form_answer_json(const std::vector<FormPart>& parts,
+                             const std::vector<Result<Classification>>& answers,
+                             const Classifier& classifier, std::string_view request_id);
+
+/// The 200 body of POST /api/admin/reload.
+std::string reload_json(const ReloadReport& report);
 
 /// The Server-Timing header's value.
 std::string server_timing(const StageTimings& timings);

@@ -42,6 +42,7 @@ struct LoadSettings {
   int64_t deadline_ms = 0;
   bool keep_alive = true;
   double limit_ms = 50;
+  double give_up_s = 30;  ///< for an answer, and after the last arrival
   Claim claim;
 };
 

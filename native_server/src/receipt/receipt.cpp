@@ -13,10 +13,25 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kSchema = "beralih.receipt/1";
 constexpr size_t kMostShown = 80;
+constexpr size_t kMostDescribed = 240;
 
 std::string text_at(const Json& json, const char* key) {
   const auto found = json.find(key);
   return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+std::optional<ReceiptEngine> engine_of(const Json& json, const std::string& device) {
+  const auto found = json.find("engine");
+  if (found == json.end() || found->is_null()) return std::nullopt;
+  ReceiptEngine engine;
+  engine.library = found->at("library").get<std::string>();
+  engine.device = device;
+  engine.variant = found->at("variant").get<std::string>();
+  engine.dtype = found->at("dtype").get<std::string>();
+  engine.threads = found->at("threads").get<int>();
+  engine.batch_rows = found->at("batch_rows").get<int>();
+  engine.cpu = found->at("cpu").get<std::string>();
+  return engine;
 }
 
 ReceiptSide side_of(const Json& json, const char* name) {
@@ -55,6 +70,7 @@ Receipt read(const Json& json) {
   receipt.tensor_shape = tensor.at("shape").get<std::vector<int64_t>>();
   if (!is_receipt) {
     ReceiptSide side = side_of(json, "answer");
+    side.engine = engine_of(json, side.device);
     side.tensor_sha256 = tensor.at("sha256").get<std::string>();
     side.logits_sha256 = json.at("logits").at("sha256").get<std::string>();
     receipt.sides.push_back(std::move(side));
@@ -64,6 +80,8 @@ Receipt read(const Json& json) {
     const auto found = json.find(name);
     if (found == json.end() || found->is_null()) continue;
     ReceiptSide side = side_of(*found, name);
+    // The page writes "cpu fp32, threads 2" where the server says "cpu".
+    side.engine = engine_of(*found, side.device.substr(0, side.device.find(' ')));
     side.tensor_sha256 = found->at("tensor_sha256").get<std::string>();
     side.logits_sha256 = text_at(*found, "logits_sha256");
     receipt.sides.push_back(std::move(side));
@@ -86,12 +104,18 @@ ReceiptRow row(std::string field, const std::string& theirs, const std::string& 
 ReceiptRow logits_row(const ReceiptSide& theirs, const ReceiptSide& ours, bool same_values) {
   ReceiptRow logits =
       row(theirs.name + ": logits sha256", theirs.logits_sha256, ours.logits_sha256);
-  const bool elsewhere = theirs.device != ours.device || theirs.library != ours.library;
-  if (logits.agreement == Agreement::kSame || !elsewhere || !same_values) return logits;
-  const std::string run_on = theirs.library.empty() ? "" : " with " + theirs.library;
-  return {logits.field, Agreement::kExplained,
-          "computed on " + theirs.device + run_on + ", here on " + ours.device + " with " +
-              ours.library + ": another rounding, within the tolerance"};
+  const std::string differing = differing_computation(theirs, ours);
+  if (logits.agreement == Agreement::kSame) {
+    if (theirs.engine)
+      logits.note = differing.empty() ? "as expected: computed in the same way"
+                                      : "although computed otherwise: " + differing;
+  } else if (!differing.empty() && same_values) {
+    logits.agreement = Agreement::kExplained;
+    logits.note = "another rounding, within the tolerance: " + differing;
+  } else if (differing.empty() && theirs.engine) {
+    logits.note += "; computed in the same way, so the same bits were to be expected";
+  }
+  return logits;
 }
 
 ReceiptRow predictions_row(const ReceiptSide& theirs, const ReceiptSide& ours, double tolerance) {
@@ -126,6 +150,30 @@ ReceiptRow predictions_row(const ReceiptSide& theirs, const ReceiptSide& ours, d
 }
 
 }  // namespace
+
+std::string differing_computation(const ReceiptSide& theirs, const ReceiptSide& ours) {
+  std::string differing;
+  const auto compare = [&](const char* what, const std::string& there, const std::string& here) {
+    if (there == here) return;
+    differing += (differing.empty() ? "" : "; ") + std::string(what) + " " +
+                 (there.empty() ? "not stated" : there.substr(0, kMostDescribed)) + ", here " +
+                 here.substr(0, kMostDescribed);
+  };
+  if (!theirs.engine || !ours.engine) {
+    compare("device", theirs.device, ours.device);
+    compare("library", theirs.library, ours.library);
+    return differing;
+  }
+  compare("library", theirs.engine->library, ours.engine->library);
+  compare("device", theirs.engine->device, ours.engine->device);
+  compare("engine", theirs.engine->variant, ours.engine->variant);
+  compare("dtype", theirs.engine->dtype, ours.engine->dtype);
+  compare("threads", std::to_string(theirs.engine->threads), std::to_string(ours.engine->threads));
+  compare("rows of the batch", std::to_string(theirs.engine->batch_rows),
+          std::to_string(ours.engine->batch_rows));
+  compare("processor", theirs.engine->cpu, ours.engine->cpu);
+  return differing;
+}
 
 Result<Receipt> parse_receipt(std::string_view text) {
   const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);

@@ -18,11 +18,23 @@ struct ReceiptPrediction {
   double probability = 0;
 };
 
+/// What, beside the input, decides the bits of the logits.
+struct ReceiptEngine {
+  std::string library;  ///< "libtorch 1.13.0"
+  std::string device;   ///< "cpu"
+  std::string variant;  ///< "mapped", "packed"
+  std::string dtype;    ///< "fp32", "bf16"
+  int threads = 0;
+  int batch_rows = 0;  ///< of the batch that it was computed in, padding included
+  std::string cpu;     ///< the processor and its instruction sets
+};
+
 /// One side's computation: the page's or the server's. Empty texts: not stated.
 struct ReceiptSide {
   std::string name;     ///< "page", "server"; "answer" for what /api/classify returned
   std::string device;   ///< "cpu float32, threads 2"
   std::string library;  ///< "libtorch 1.13.0"
+  std::optional<ReceiptEngine> engine;  ///< older receipts do not have it
   std::string tensor_sha256;
   std::string logits_sha256;
   std::vector<ReceiptPrediction> predictions;
@@ -50,7 +62,7 @@ Result<Receipt> parse_receipt(std::string_view json);
 
 enum class Agreement {
   kSame,
-  kExplained,  ///< logits bits that another device or library may round differently
+  kExplained,  ///< logits bits that another engine, device or library may round differently
   kDiffers,
 };
 
@@ -65,6 +77,10 @@ struct ReceiptTolerance {
   double server = 0;
   double page = 0;  ///< whose network has smaller weights
 };
+
+/// Why the same input may give other bits of logits there and here: what of the two computations
+/// differs, one after the other. Empty: the same bits are to be expected.
+std::string differing_computation(const ReceiptSide& theirs, const ReceiptSide& ours);
 
 /// `ours` has exactly one side.
 std::vector<ReceiptRow> compare_receipts(const Receipt& theirs, const Receipt& ours,

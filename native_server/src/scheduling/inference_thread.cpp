@@ -169,6 +169,12 @@ Scheduler::Running Scheduler::enter(Batch batch, bool padded) {
   metrics.waiting.fetch_sub(count, std::memory_order_relaxed);
   metrics.running.fetch_add(count, std::memory_order_relaxed);
   Running running{std::move(batch), {}, options_.now()};
+  for (const QueuedRequest& request : running.batch.requests) {
+    if (!request.observed.observer) continue;
+    request.observed.observer->batched(request.observed.index, running.batch.requests.size(),
+                                       running.batch.bucket,
+                                       Milliseconds(running.begin - request.submitted).count());
+  }
   running.tensors.reserve(running.batch.bucket);
   for (QueuedRequest& request : running.batch.requests)
     running.tensors.push_back(std::move(request.tensor));
@@ -264,13 +270,16 @@ void Scheduler::complete(InferenceEngine& engine, Finished finished) {
   for (size_t i = 0; i < count; ++i) {
     const double queue_ms = Milliseconds(begin - batch.requests[i].submitted).count();
     metrics.record_queue_time(queue_ms);
+    const ObservedItem& observed = batch.requests[i].observed;
+    if (rows && observed.observer) observed.observer->inferred(observed.index, count, inference_ms);
     (rows ? metrics.answered : metrics.failed).fetch_add(1, std::memory_order_relaxed);
     auto& answer = batch.requests[i].answer;
     if (!rows) {
       answer.set_value(rows.error());
     } else {
       auto& logits = (*finished.rows)[i];
-      answer.set_value(InferenceOutcome{std::move(logits), queue_ms, inference_ms, count});
+      answer.set_value(
+          InferenceOutcome{std::move(logits), queue_ms, inference_ms, count, batch.bucket});
     }
   }
 }

@@ -9,6 +9,7 @@
 
 #include "beralih/result.h"
 #include "beralih/tensor.h"
+#include "scheduling/request_observer.h"
 
 namespace beralih {
 
@@ -37,6 +38,7 @@ struct InferenceOutcome {
   double queue_ms = 0;      ///< from submit() until the engine took it
   double inference_ms = 0;  ///< of its batch in the engine
   size_t batch_size = 0;    ///< requests that shared the batch
+  size_t batch_rows = 0;    ///< what the network computed for them: padding included
 };
 
 using InferenceAnswer = std::future<Result<InferenceOutcome>>;
@@ -46,6 +48,7 @@ struct QueuedRequest {
   Tensor tensor;
   RequestTerms terms;
   TimePoint submitted;
+  ObservedItem observed;
   std::promise<Result<InferenceOutcome>> answer;
 };
 

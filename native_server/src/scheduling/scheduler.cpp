@@ -142,8 +142,20 @@ void Scheduler::release() {
   if (stopping_) wake_.notify_all();
 }
 
-InferenceAnswer Scheduler::submit(Admission admission, Tensor tensor) {
-  QueuedRequest request{std::move(tensor), std::move(admission.terms_), options_.now(), {}};
+size_t Scheduler::in_progress() const {
+  const std::lock_guard lock(mutex_);
+  return admitted_ + queue_.size() + running_;
+}
+
+InferenceAnswer Scheduler::submit(Admission admission, Tensor tensor, ObservedItem observed) {
+  if (observed.observer) {
+    // Said before it is true for everybody: afterwards the network may have been quicker.
+    const int64_t others = options_.metrics->waiting.load(std::memory_order_relaxed);
+    observed.observer->queued(observed.index,
+                              static_cast<size_t>(std::max<int64_t>(others, 0)) + 1);
+  }
+  QueuedRequest request{
+      std::move(tensor), std::move(admission.terms_), options_.now(), std::move(observed), {}};
   admission.owner_ = nullptr;
   InferenceAnswer answer = request.answer.get_future();
   const std::lock_guard lock(mutex_);

@@ -85,7 +85,7 @@ class Scheduler {
   Result<std::vector<Admission>> admit(size_t count, const RequestTerms& terms);
 
   /// Never refuses.
-  InferenceAnswer submit(Admission admission, Tensor tensor);
+  InferenceAnswer submit(Admission admission, Tensor tensor, ObservedItem observed = {});
 
   /// Both at once. Errors: those of admit().
   Result<InferenceAnswer> submit(Tensor tensor, const RequestTerms& terms = {});
@@ -95,6 +95,9 @@ class Scheduler {
 
   /// Drops what has expired or was cancelled, now instead of when its turn comes.
   void sweep();
+
+  /// Admitted and not answered yet.
+  size_t in_progress() const;
 
   /// What preprocessing took lately: admit() adds it to a newcomer's predicted wait.
   void record_preparation(double milliseconds);

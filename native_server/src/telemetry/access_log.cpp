@@ -40,6 +40,7 @@ std::string format_json(const AccessRecord& record) {
                      numbers.data() + R"(,"id":")" + escape(record.request_id) + '"';
   if (!record.trace_id.empty()) line += R"(,"trace":")" + escape(record.trace_id) + '"';
   if (!record.problem.empty()) line += R"(,"problem":")" + escape(record.problem) + '"';
+  if (!record.key.empty()) line += R"(,"key":")" + escape(record.key) + '"';
   return line + "}\n";
 }
 
@@ -51,10 +52,11 @@ std::string format_access(const AccessRecord& record, LogFormat format) {
   std::snprintf(numbers.data(), numbers.size(), " status=%d ms=%.2f bytes_in=%zu bytes_out=%zu",
                 record.status, record.milliseconds, record.request_bytes, record.response_bytes);
   const std::string problem = record.problem.empty() ? "" : " problem=" + escape(record.problem);
+  const std::string key = record.key.empty() ? "" : " key=" + escape(record.key);
   const std::string trace = record.trace_id.empty() ? "" : " trace=" + escape(record.trace_id);
   return "ts=" + rfc3339(record.time) + " method=" + escape(record.method) +
          " path=" + escape(record.path) + numbers.data() + " id=" + escape(record.request_id) +
-         trace + problem + "\n";
+         trace + key + problem + "\n";
 }
 
 void write_log_line(std::string_view line) {

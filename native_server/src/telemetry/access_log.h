@@ -21,6 +21,7 @@ struct AccessRecord {
   std::string_view request_id;
   std::string_view trace_id;  ///< of the client's traceparent; empty: none
   std::string_view problem;   ///< the code of the problem that was answered; empty: none
+  std::string_view key = {};  ///< the name of the caller's API key; empty: none
 };
 
 /// The line with its newline. What came from the client cannot break out of it: control characters,

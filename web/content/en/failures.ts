@@ -28,11 +28,11 @@ export const failures: Pick<Content, 'pageFailures' | 'serverFailures'> = {
     },
     download_cut: {
       title: 'The download was cut short.',
-      text: (f) => `${f.file}: ${f.received} of ${f.expected} bytes arrived. They were thrown away; press again to download anew.`,
+      text: (f) => `${f.file}: ${f.received} of ${f.expected} bytes arrived. They are kept: press again and the rest follows.`,
     },
     download_stalled: {
       title: 'The download stopped flowing.',
-      text: (f) => `${f.file}: no new bytes for ${f.seconds} seconds. Press again to download anew.`,
+      text: (f) => `${f.file}: no new bytes for ${f.seconds} seconds. Press again to go on.`,
     },
     download_altered: {
       title: 'The download is not what the contract says.',
@@ -94,9 +94,14 @@ export const failures: Pick<Content, 'pageFailures' | 'serverFailures'> = {
       title: 'The server preprocesses differently (412).',
       text: (f) => `First difference in ${f.field}: page ${f.ours}, server ${f.theirs}. The tensors would not be equal, so the server declined to compare.`,
     },
+    key_needed: {
+      title: 'The server answers only who has a key.',
+      text: (f) => `${f.origin} asked for an API key (status ${f.status}), which this page does not have. What the page computed itself holds all the same; compare with a server that runs without --api-keys.`,
+    },
     not_ready: { title: 'The server is not ready yet (503).', text: (f) => `It is still loading its model. Try again in ${f.seconds} s.` },
     overloaded: { title: 'The server is full (429).', text: (f) => `It refused this request so that others stay fast. Try again in ${f.seconds} s.` },
     refused_image: { title: 'The server refused this image.', text: (f) => `Status ${f.status}: ${f.detail}` },
+    cut_answer: { title: 'The server’s answer broke off.', text: (f) => `${f.origin} began to answer and did not finish. Press again to retry.` },
     broken: { title: 'The server failed.', text: (f) => `It answered with status ${f.status}. The fault is the server’s, not your image’s; look at its log, then press again.` },
     nonsense: { title: 'The server’s answer cannot be read.', text: (f) => `${f.origin} answered, but not with a valid prediction (${f.detail}). Is it a Beralih server at all?` },
   },

@@ -1,6 +1,6 @@
 import type { Content } from '../schema'
 
-export const workbench: Pick<Content, 'evidence' | 'tasks' | 'bench' | 'state' | 'inspector' | 'confirm'> = {
+export const workbench: Pick<Content, 'evidence' | 'tasks' | 'bench' | 'state' | 'inspector' | 'network' | 'camera' | 'confirm'> = {
   evidence: {
     unmeasured: 'Not measured yet.',
     latency: (ms) => `${ms} ms on the server in the last run.`,
@@ -56,6 +56,8 @@ export const workbench: Pick<Content, 'evidence' | 'tasks' | 'bench' | 'state' |
     doneBoth: { title: 'Done.', text: () => 'The page and the server both predicted this image; compare the two below.' },
     doneAlone: 'The page predicted alone',
     doneRefused: 'The page predicted; the server did not',
+    notKept: 'The model could not be kept because storage is full or blocked, so the next visit downloads it again.',
+    firstFrame: (of) => `This image is animated: only the first of its ${of} frames is used.`,
   },
   inspector: {
     artifacts: 'Table 1. Artifacts loaded in this run',
@@ -111,6 +113,51 @@ export const workbench: Pick<Content, 'evidence' | 'tasks' | 'bench' | 'state' |
     over: (ms) => `${ms} over`,
     budget: '50 ms budget',
     stagesLabel: (server, page) => `Latency by stage against the budget of 50 milliseconds: server ${server}, page ${page}`,
+    knobs: 'Table 2. The contract, every preprocessing knob',
+    knob: 'Knob',
+    notKept: 'downloaded, not kept',
+    frame: (of) => `frame 1 of ${of}`,
+  },
+  network: {
+    figure: 'Figure 4.',
+    caption:
+      'The network as it was loaded: above the line by the server, below it by the page. Width of a box: root of its channels; height: root of its rows. Red: shapes that differ.',
+    empty: 'The architecture that was really loaded is drawn here.',
+    drawing: (name, stages, tensors) => `The network ${name}: ${stages} stages, ${tensors} tensors; the table below names each stage`,
+    smaller: 'smaller weights, such as int8',
+    skip: 'skip connection',
+    stage: 'Stage',
+    output: 'Output',
+    blocks: 'Blocks',
+    parameters: (side) => `${side}, parameters`,
+    total: 'parameters',
+    weights: 'weights',
+    list: (count) => `All ${count} tensors: search and sort`,
+    search: 'Search',
+    found: (shown, of) => `${shown} of ${of} tensors`,
+    none: 'No tensor matches. Try a part of a name, such as conv1, or a size, such as 512.',
+    order: 'No.',
+    tensor: 'Tensor',
+    shape: 'Shape',
+    count: 'Parameters',
+  },
+  camera: {
+    open: 'Use the camera',
+    title: 'Take a picture with the camera',
+    asking: 'The browser asks for your permission to use the camera.',
+    live: 'The picture stays on this device until the flow is run. The camera is off once the picture is taken.',
+    shoot: 'Take the picture',
+    close: 'Close',
+    again: 'Try again',
+    video: 'Live picture of the camera',
+    name: 'camera',
+    problems: {
+      insecure: 'This address is plain http, where browsers give no page the camera. Open the page over https or on localhost, or choose a file.',
+      denied: 'The camera is not allowed. Allow it by the icon in the address bar and try again, or choose a file.',
+      absent: 'No camera was found. Connect one and try again, or choose a file.',
+      busy: 'Another program is using the camera. Close that program and try again, or choose a file.',
+      stopped: 'The camera stopped: it was unplugged, or its permission was withdrawn. Try again, or choose a file.',
+    },
   },
   confirm: {
     title: 'Send images to another server?',

@@ -28,11 +28,11 @@ export const failures: Pick<Content, 'pageFailures' | 'serverFailures'> = {
     },
     download_cut: {
       title: 'Unduhan terputus.',
-      text: (f) => `${f.file}: diterima ${f.received} dari ${f.expected} bita. Potongan itu dibuang; tekan lagi untuk mengunduh ulang.`,
+      text: (f) => `${f.file}: diterima ${f.received} dari ${f.expected} bita. Potongan itu disimpan: tekan lagi, dan sisanya menyusul.`,
     },
     download_stalled: {
       title: 'Unduhan berhenti mengalir.',
-      text: (f) => `${f.file}: tidak ada bita baru selama ${f.seconds} detik. Tekan lagi untuk mengunduh ulang.`,
+      text: (f) => `${f.file}: tidak ada bita baru selama ${f.seconds} detik. Tekan lagi untuk melanjutkan.`,
     },
     download_altered: {
       title: 'Unduhan tidak sama dengan kontrak.',
@@ -94,9 +94,14 @@ export const failures: Pick<Content, 'pageFailures' | 'serverFailures'> = {
       title: 'Server memakai pra-pemrosesan lain (412).',
       text: (f) => `Beda pertama pada ${f.field}: halaman ${f.ours}, server ${f.theirs}. Tensornya tidak akan sama, jadi server menolak membandingkan.`,
     },
+    key_needed: {
+      title: 'Server hanya menjawab pemegang kunci.',
+      text: (f) => `${f.origin} meminta kunci API (status ${f.status}), yang tidak dimiliki halaman ini. Hasil hitungan halaman ini sendiri tetap berlaku; bandingkan dengan server yang berjalan tanpa --api-keys.`,
+    },
     not_ready: { title: 'Server belum siap (503).', text: (f) => `Model masih dimuat di server. Coba lagi dalam ${f.seconds} detik.` },
     overloaded: { title: 'Server sedang penuh (429).', text: (f) => `Server menolak permintaan ini agar yang lain tetap cepat. Coba lagi dalam ${f.seconds} detik.` },
     refused_image: { title: 'Server menolak gambar ini.', text: (f) => `Status ${f.status}: ${f.detail}` },
+    cut_answer: { title: 'Jawaban server terputus.', text: (f) => `${f.origin} mulai menjawab tetapi tidak menyelesaikannya. Tekan lagi untuk mencoba ulang.` },
     broken: { title: 'Server gagal.', text: (f) => `Server menjawab dengan status ${f.status}. Kesalahannya ada di server, bukan pada gambar Anda; lihat lognya, lalu tekan lagi.` },
     nonsense: { title: 'Jawaban server tidak dapat dibaca.', text: (f) => `${f.origin} menjawab, tetapi bukan dengan prediksi yang sah (${f.detail}). Apakah itu memang server Beralih?` },
   },

@@ -1,6 +1,6 @@
 import type { Content } from '../schema'
 
-export const workbench: Pick<Content, 'evidence' | 'tasks' | 'bench' | 'state' | 'inspector' | 'confirm'> = {
+export const workbench: Pick<Content, 'evidence' | 'tasks' | 'bench' | 'state' | 'inspector' | 'network' | 'camera' | 'confirm'> = {
   evidence: {
     unmeasured: 'Belum diukur.',
     latency: (ms) => `${ms} ms di server pada jalan terakhir.`,
@@ -56,6 +56,8 @@ export const workbench: Pick<Content, 'evidence' | 'tasks' | 'bench' | 'state' |
     doneBoth: { title: 'Selesai.', text: () => 'Halaman dan server sama-sama memprediksi gambar ini; bandingkan keduanya di bawah.' },
     doneAlone: 'Halaman memprediksi sendiri',
     doneRefused: 'Halaman memprediksi; server tidak',
+    notKept: 'Model tidak dapat disimpan karena penyimpanan penuh atau diblokir, jadi kunjungan berikutnya mengunduhnya lagi.',
+    firstFrame: (of) => `Gambar ini beranimasi: yang dipakai hanya bingkai pertama dari ${of}.`,
   },
   inspector: {
     artifacts: 'Tabel 1. Artefak yang dimuat pada jalan ini',
@@ -111,6 +113,51 @@ export const workbench: Pick<Content, 'evidence' | 'tasks' | 'bench' | 'state' |
     over: (ms) => `lebih ${ms}`,
     budget: 'anggaran 50 ms',
     stagesLabel: (server, page) => `Latensi per tahap terhadap anggaran 50 milidetik: server ${server}, halaman ${page}`,
+    knobs: 'Tabel 2. Kontrak, setiap kenop pra-pemrosesan',
+    knob: 'Kenop',
+    notKept: 'diunduh, tidak tersimpan',
+    frame: (of) => `bingkai 1 dari ${of}`,
+  },
+  network: {
+    figure: 'Gambar 4.',
+    caption:
+      'Jaringan seperti yang dimuat: di atas garis oleh server, di bawahnya oleh halaman. Lebar kotak: akar jumlah kanal; tinggi: akar jumlah baris. Merah: bentuk yang berbeda.',
+    empty: 'Arsitektur yang benar-benar dimuat digambar di sini.',
+    drawing: (name, stages, tensors) => `Jaringan ${name}: ${stages} tahap, ${tensors} tensor; tabel di bawahnya menyebut setiap tahap`,
+    smaller: 'bobot lebih kecil, misalnya int8',
+    skip: 'sambungan residual',
+    stage: 'Tahap',
+    output: 'Keluaran',
+    blocks: 'Blok',
+    parameters: (side) => `${side}, parameter`,
+    total: 'parameter',
+    weights: 'bobot',
+    list: (count) => `Semua ${count} tensor: cari dan urutkan`,
+    search: 'Cari',
+    found: (shown, of) => `${shown} dari ${of} tensor`,
+    none: 'Tidak ada tensor yang cocok. Coba sebagian nama, misalnya conv1, atau sebuah ukuran, misalnya 512.',
+    order: 'No.',
+    tensor: 'Tensor',
+    shape: 'Bentuk',
+    count: 'Parameter',
+  },
+  camera: {
+    open: 'Pakai kamera',
+    title: 'Ambil gambar dengan kamera',
+    asking: 'Peramban meminta izin Anda untuk memakai kamera.',
+    live: 'Gambar tetap di perangkat ini sampai alur dijalankan. Kamera mati setelah gambar diambil.',
+    shoot: 'Ambil gambar',
+    close: 'Tutup',
+    again: 'Coba lagi',
+    video: 'Gambar langsung dari kamera',
+    name: 'kamera',
+    problems: {
+      insecure: 'Alamat ini http biasa, dan di sana peramban tidak memberi kamera kepada halaman mana pun. Buka halaman lewat https atau di localhost, atau pilih berkas.',
+      denied: 'Kamera tidak diizinkan. Izinkan lewat ikon di bilah alamat lalu coba lagi, atau pilih berkas.',
+      absent: 'Tidak ada kamera yang ditemukan. Sambungkan satu lalu coba lagi, atau pilih berkas.',
+      busy: 'Kamera sedang dipakai program lain. Tutup program itu lalu coba lagi, atau pilih berkas.',
+      stopped: 'Kamera berhenti: dicabut, atau izinnya ditarik. Coba lagi, atau pilih berkas.',
+    },
   },
   confirm: {
     title: 'Kirim gambar ke server lain?',

@@ -28,7 +28,7 @@ describe('the model download', () => {
 
   test.each([
     ['altered by one bit', altered, 'download_altered', 'not what the contract says'],
-    ['cut short', model.subarray(0, 1_000_000), 'download_cut', '1,000,000 of 22,410,868 bytes'],
+    ['cut short again and again', model.subarray(0, 1_000_000), 'download_cut', '1,000,000 of 22,410,868 bytes'],
   ])('%s is refused, worded, and retried on the next press', async (_, body, code, words) => {
     const fresh = await visit(browser, new URL('en/', site.url).href)
     await fresh.route('**/edge.onnx', answerWith(body))
@@ -95,6 +95,7 @@ describe('the server', () => {
   test.each([
     [500, {}, 'broken', 'answered with status 500'],
     [429, { 'Retry-After': '7' }, 'overloaded', 'Try again in 7 s'],
+    [401, {}, 'key_needed', 'asked for an API key (status 401)'],
     [503, { 'Retry-After': '2' }, 'not_ready', 'Try again in 2 s'],
     [413, {}, 'refused_image', 'Status 413: because of a reason'],
   ])('answers %i', async (status, headers, code, words) => {

@@ -1,7 +1,8 @@
 // A real Chromium, the built page, and the native server: `beralih serve --web` where it also hands out the bundle,
 // else Vite's preview in front of it.
 import { spawn, type ChildProcess } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
@@ -53,7 +54,7 @@ export async function startSite({ native = true } = {}): Promise<Site> {
   const server = native ? await startNative(['--web', join(web, 'dist')]) : null
   if (server && (await fetch(`${server.url}/bundle/labels.txt`)).ok) return { url: `${server.url}/`, stop: server.stop, stopNative: server.stop }
   process.env.BERALIH_SERVER = server?.url ?? 'http://127.0.0.1:9' // discard: nobody listens there
-  const front = await preview({ root: web, logLevel: 'silent', preview: { host: '127.0.0.1', port: 0 } })
+  const front = await preview({ root: web, logLevel: 'silent', preview: { host: '127.0.0.1', port: 0, allowedHosts: ['lan.test'] } })
   const url = front.resolvedUrls?.local[0]
   if (!url) throw new Error('the preview server has no address')
   const stopNative = async () => server?.stop()
@@ -128,3 +129,14 @@ export function watchErrors(page: Page): string[] {
 }
 
 export const sound = (errors: string[]) => expect(errors).toEqual([])
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+/** What axe objects to, as RULE: ELEMENT. */
+export async function objections(page: Page): Promise<string[]> {
+  await page.evaluate(axe)
+  return page.evaluate(async () => {
+    const { violations } = await (window as unknown as { axe: { run: () => Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> } }).axe.run()
+    return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 160)}`))
+  })
+}

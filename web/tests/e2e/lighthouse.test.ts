@@ -1,16 +1,21 @@
 // Lighthouse over the page as the server sends it, in both languages, under its own simulated mobile throttling.
 import { createServer, type AddressInfo } from 'node:net'
+import { cpus, loadavg } from 'node:os'
 import lighthouse, { type Result } from 'lighthouse'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { launch, startSite, type Site } from './harness'
 
 const categories = ['performance', 'accessibility', 'best-practices', 'seo']
-const leastScore = 95
+const leastScore = 100
+/** Largest contentful paint, ms. */
+const mostPaintMs = 1000
 /** Simulated throttling still measures this machine: a busy one deserves another try, a slow page fails all three. */
 const tries = 3
 /** Below it Lighthouse itself calls the processor too slow to judge speed on (its SLOW_CPU_BENCHMARK_INDEX_THRESHOLD). */
 const leastBenchmarkIndex = 1000
+/** Speed is judged on a machine that has time for it; what others do to the measurement is not the page's doing. */
+const isBusy = () => (loadavg()[0] ?? 0) > 1.25 * cpus().length
 
 let browser: Browser
 let site: Site
@@ -51,6 +56,8 @@ test.each(['./', './en/'])(`%s has at least ${leastScore} in all four categories
   const url = new URL(path, site.url).href
   let scores: Record<string, number> = {}
   let lost: string[] = []
+  let paintMs = Infinity
+  let judged = true
   for (let attempt = 1; attempt <= tries; attempt++) {
     const run = await lighthouse(url, { port, logLevel: 'error', onlyCategories: categories, locale: 'en-US' })
     if (!run) throw new Error('Lighthouse gave no result')
@@ -58,15 +65,19 @@ test.each(['./', './en/'])(`%s has at least ${leastScore} in all four categories
     scores = scoresOf(run.lhr)
     lost = losses(run.lhr)
     const { benchmarkIndex } = run.lhr.environment
-    const lcp = run.lhr.audits['largest-contentful-paint']?.displayValue ?? '–'
+    const paint = run.lhr.audits['largest-contentful-paint']?.numericValue ?? Infinity
+    const shift = run.lhr.audits['cumulative-layout-shift']?.numericValue ?? Infinity
     const tbt = run.lhr.audits['total-blocking-time']?.displayValue ?? '–'
-    const cls = run.lhr.audits['cumulative-layout-shift']?.displayValue ?? '–'
-    console.log(`Lighthouse ${run.lhr.lighthouseVersion} ${path} run ${attempt}: ${JSON.stringify(scores)}, LCP ${lcp}, TBT ${tbt}, CLS ${cls}, processor ${benchmarkIndex}`)
-    if (benchmarkIndex < leastBenchmarkIndex) {
-      console.log(`${path}: performance is not judged on a processor of ${benchmarkIndex}, below ${leastBenchmarkIndex}`)
+    paintMs = Math.min(paintMs, paint)
+    console.log(`Lighthouse ${run.lhr.lighthouseVersion} ${path} run ${attempt}: ${JSON.stringify(scores)}, LCP ${Math.round(paint)} ms, TBT ${tbt}, CLS ${shift}, processor ${benchmarkIndex}, load ${loadavg()[0]?.toFixed(1)}`)
+    expect(shift).toBe(0)
+    judged = benchmarkIndex >= leastBenchmarkIndex && !isBusy()
+    if (!judged) {
+      console.log(`${path}: speed is not judged on a processor of ${benchmarkIndex} (least ${leastBenchmarkIndex}) under this load`)
       delete scores.performance
     }
-    if (Object.values(scores).every((score) => score >= leastScore)) break
+    if (Object.values(scores).every((score) => score >= leastScore) && (!judged || paintMs <= mostPaintMs)) break
   }
   expect(Object.entries(scores).filter(([, score]) => score < leastScore), lost.join('\n')).toEqual([])
+  if (judged) expect(paintMs).toBeLessThanOrEqual(mostPaintMs)
 })

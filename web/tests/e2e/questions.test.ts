@@ -1,13 +1,9 @@
 // Questions, challenge and code panel as a learner uses them, in both languages, by mouse and by keyboard; axe in every state.
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { quizzes } from '../../src/lib/lesson/quizzes'
 import { languages, loadContent } from '../../content'
-import { launch, press, sound, startSite, visit, watchErrors, type Site } from './harness'
-
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+import { launch, objections, press, sound, startSite, visit, watchErrors, type Site } from './harness'
 
 let browser: Browser
 let site: Site
@@ -19,15 +15,6 @@ afterAll(async () => {
   await browser.close()
   await site.stop()
 })
-
-/** What axe objects to, as RULE: ELEMENT. */
-async function objections(page: Page): Promise<string[]> {
-  await page.evaluate(axe)
-  return page.evaluate(async () => {
-    const { violations } = await (window as unknown as { axe: { run: () => Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> } }).axe.run()
-    return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 160)}`))
-  })
-}
 
 const option = (page: Page, quiz: string, value: string) => page.locator(`#quiz-${quiz} input[value=${value}]`)
 const button = (page: Page, quiz: string) => page.locator(`#quiz-${quiz} button`)

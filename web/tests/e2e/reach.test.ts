@@ -30,7 +30,8 @@ test('after one visit with a run, the page opens, changes its language and predi
   await expect.poll(async () => (await listed()).paths.some((path) => path.includes('pipeline.worker'))).toBe(true)
   const { names, paths } = await listed()
   expect(names).toHaveLength(1)
-  expect(paths.filter((path) => /^\/(api|v2|bundle)|onnx/.test(path))).toEqual([])
+  const kept = paths.filter((path) => /^\/(api|v2|bundle)|onnx/.test(path)).sort()
+  expect(kept).toEqual(['chelsea.png', 'coffee.png', 'dog1.jpg', 'dog2.jpg'].map((name) => `/bundle/golden/${name}`))
 
   await page.context().setOffline(true)
   await page.reload()
@@ -38,6 +39,11 @@ test('after one visit with a run, the page opens, changes its language and predi
   await page.locator('#run-button').click()
   await expect.poll(() => notice(page).getAttribute('data-notice'), { timeout: 30_000 }).toBe('absent')
   expect((await topFive(page))[0]?.[0]).toBe('German shepherd')
+  // A sample that was never run: kept all the same.
+  await page.locator('input[value="golden/coffee.png"]').check({ force: true })
+  expect(await run(page)).toBe('absent')
+  expect((await topFive(page))[0]?.[0]).toBe('espresso')
+  expect(await page.locator('.samples img').evaluateAll((all) => all.every((img) => (img as HTMLImageElement).naturalWidth > 0))).toBe(true)
   await page.goto(new URL('en/', site.url).href)
   expect(await page.locator('h1').innerText()).toContain('Moving to Production')
   await page.locator('#experiment-skewed-preprocessing > summary').click()

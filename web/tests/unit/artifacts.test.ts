@@ -6,7 +6,7 @@ const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest(
 const content = new Uint8Array([1, 2, 3, 4, 5])
 const file = { role: 'edge_model', path: 'edge.onnx', bytes: 5, sha256: sha256(content) }
 const stored = new Map<string, Uint8Array<ArrayBuffer>>()
-const get = () => obtain(file, 'http://a/edge.onnx', sha256, () => undefined)
+const get = () => obtain(file, 'http://a/edge.onnx', sha256, { progress: () => undefined, waiting: () => undefined })
 const served = (bytes: Uint8Array<ArrayBuffer>, status = 200) => vi.fn(async () => new Response(bytes, { status }))
 
 beforeEach(() => {
@@ -36,7 +36,7 @@ describe('artifacts', () => {
   ])('%s are refused and not kept', async (_, bytes, code) => {
     vi.stubGlobal('fetch', served(bytes))
     await expect(get()).rejects.toMatchObject({ code })
-    expect(stored.size).toBe(0)
+    expect(stored.has(artifactKey(file.sha256))).toBe(false)
   })
   test('a refusal names the status', async () => {
     vi.stubGlobal('fetch', served(content, 404))
@@ -60,5 +60,47 @@ describe('artifacts', () => {
   })
   test('contracts are kept by the page that they belong to', () => {
     expect(contractKey('http://a/x/')).not.toBe(contractKey('http://a/y/'))
+  })
+})
+
+describe('a download that broke off', () => {
+  /** A host that sends `limit` bytes a time; with ranges or without. */
+  const breaking = (limit: number, ranges: boolean, asked: (string | null)[] = []) =>
+    vi.fn(async (_: string, { headers }: RequestInit = {}) => {
+      const range = new Headers(headers).get('Range')
+      asked.push(range)
+      const from = ranges && range ? Number(/\d+/.exec(range)) : 0
+      const part = content.slice(from, from + limit)
+      return new Response(part, from > 0 ? { status: 206, headers: { 'Content-Range': `bytes ${from}-${from + part.length - 1}/5` } } : {})
+    })
+
+  test('is taken up where it ended, and the whole is checked', async () => {
+    const asked: (string | null)[] = []
+    vi.stubGlobal('fetch', breaking(2, true, asked))
+    expect((await get()).report).toMatchObject({ source: 'network', received: 5, resumedFrom: 0, stored: true })
+    expect(asked).toEqual([null, 'bytes=2-', 'bytes=4-'])
+  })
+  test('is put aside after three attempts; the next press asks for the rest alone', async () => {
+    vi.stubGlobal('fetch', breaking(1, true))
+    await expect(get()).rejects.toMatchObject({ code: 'download_cut', facts: { received: 3, expected: 5 } })
+    const asked: (string | null)[] = []
+    vi.stubGlobal('fetch', breaking(5, true, asked))
+    expect((await get()).report).toMatchObject({ received: 2, resumedFrom: 3 })
+    expect(asked).toEqual(['bytes=3-'])
+    expect([...stored.keys()]).toEqual([artifactKey(file.sha256)])
+  })
+  test('begins anew where the host sends no ranges', async () => {
+    vi.stubGlobal('fetch', breaking(3, false))
+    await expect(get()).rejects.toMatchObject({ code: 'download_cut', facts: { received: 3 } })
+    vi.stubGlobal('fetch', served(content))
+    expect((await get()).report).toMatchObject({ received: 5, resumedFrom: 0 })
+  })
+  test('whose first part was altered is refused as a whole, and nothing of it stays', async () => {
+    vi.stubGlobal('fetch', breaking(1, true))
+    await get().catch(() => undefined)
+    for (const key of stored.keys()) stored.set(key, new Uint8Array([9, 9, 9]))
+    vi.stubGlobal('fetch', breaking(5, true))
+    await expect(get()).rejects.toMatchObject({ code: 'download_altered' })
+    expect(stored.size).toBe(0)
   })
 })

@@ -109,6 +109,23 @@ describe('recorded results', () => {
     expect(unreadable).toEqual([])
     expect(readRecorded([file()], 'failure').found).toEqual([])
   })
+  test('the benchmark of the services is one, at the rate that all were given', () => {
+    const load = { at: '10/s', rate: 10, served_per_s: 10.5, refused: 1, failed: 2, latency_ms: { p50: 10, p75: 15, p90: 20, p95: 25, p99: 30, max: 40 } }
+    const services = {
+      schema: 'beralih.services/1',
+      quick: false,
+      date: '2026-03-01T08:00:00+00:00',
+      machine: { cpu: 'a processor', cores: 2, versions: { torch: '1.13' } },
+      server_cores: 1,
+      seconds_per_load: 6,
+      peers: { native: { killed_to_ready_s: 0.5, loads: [load, { at: '0.5 x capacity' }] } },
+    }
+    const { found, unreadable } = readRecorded([JSON.stringify(services), JSON.stringify({ ...services, quick: true })], 'python-or-cpp')
+    expect(unreadable).toEqual([])
+    expect(found).toHaveLength(1)
+    expect(found[0]).toMatchObject({ machine: 'a processor, 1 / 2', series: [{ name: 'native', requests: 66, lost: 2, recoveryMs: 500, ms: { p50: 10, p99: 30 } }] })
+    expect(readRecorded([JSON.stringify({ ...services, peers: { native: {} } })], 'python-or-cpp').unreadable[0]).toContain('loads[0]')
+  })
   test.each([
     ['{}', 'schema is missing'],
     [file({ experiment: 'other' }), 'experiment is not one of'],

@@ -27,6 +27,7 @@ const preprocessed: FlowEvent = {
   tensorSha256: answer.tensor.sha256,
   crop: { width: 1, height: 1, rgb: new Uint8Array(3) },
   timings: { decode: 2, resize: 1, normalize: 0.5 },
+  frames: 1,
 }
 const predicted: FlowEvent = {
   at: 1200,
@@ -57,7 +58,7 @@ describe('terminal', () => {
     const run = runOf(
       announced,
       { at: 2, kind: 'artifact-progress', ...base, received: 11_205_434 },
-      { at: 3, kind: 'artifact-ready', ...base, role: 'edge_model', sha256: hash('a'), source: 'kept', received: 0, ms: 5, stored: true },
+      { at: 3, kind: 'artifact-ready', ...base, role: 'edge_model', sha256: hash('a'), source: 'kept', received: 0, resumedFrom: 0, ms: 5, stored: true },
     )
     expect(run.lines).toHaveLength(1)
     expect(run.lines[0]).toMatchObject({ at: 3, text: expect.stringContaining('kept, 0 B downloaded') })

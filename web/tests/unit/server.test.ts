@@ -41,7 +41,7 @@ describe('refusals', () => {
   test.each([
     [400, 'refused_image'], [413, 'refused_image'], [415, 'refused_image'], [422, 'refused_image'],
     [404, 'nonsense'], [412, 'contract_mismatch'], [429, 'overloaded'], [500, 'broken'], [501, 'broken'],
-    [502, 'absent'], [503, 'not_ready'], [504, 'absent'], [302, 'broken'],
+    [502, 'absent'], [401, 'key_needed'], [403, 'key_needed'], [503, 'not_ready'], [504, 'absent'], [302, 'broken'],
   ])('%i is %s', (status, code) => expect(failureFor({ ...refusal, status }).code).toBe(code))
 
   test('the detail of a problem is carried, of nonsense nothing', () => {

@@ -17,11 +17,24 @@ export interface ServerTimings {
   total: number
 }
 
+/** What, beside the input, decides the bits of the logits. */
+export interface EngineStatement {
+  library: string
+  variant: string
+  dtype: string
+  threads: number
+  batch_size: number
+  batch_rows: number
+  cpu: string
+}
+
 export interface Answer {
   model: { name: string; version: string }
   contractHash: string
   preprocessingHash: string
   device: string
+  /** Null: a server that does not say. */
+  engine: EngineStatement | null
   requestId: string
   tensorSha256: string
   logitsSha256: string
@@ -39,6 +52,20 @@ function prediction(value: unknown, position: number): Prediction {
   return { index: number(json.index, `${name}.index`), label: text(json.label, `${name}.label`), probability }
 }
 
+function engineStatement(value: unknown): EngineStatement | null {
+  if (value === undefined) return null
+  const json = record(value, 'engine')
+  return {
+    library: text(json.library, 'engine.library'),
+    variant: text(json.variant, 'engine.variant'),
+    dtype: text(json.dtype, 'engine.dtype'),
+    threads: number(json.threads, 'engine.threads'),
+    batch_size: number(json.batch_size, 'engine.batch_size'),
+    batch_rows: number(json.batch_rows, 'engine.batch_rows'),
+    cpu: text(json.cpu, 'engine.cpu'),
+  }
+}
+
 /** Throws an Error that says what is wrong with it. */
 export function parseAnswer(body: string): Answer {
   const json = parseRecord(body, 'the answer')
@@ -50,6 +77,7 @@ export function parseAnswer(body: string): Answer {
     contractHash: hash(json.contract_hash, 'contract_hash'),
     preprocessingHash: hash(json.preprocessing_hash, 'preprocessing_hash'),
     device: text(json.device, 'device'),
+    engine: engineStatement(json.engine),
     requestId: text(json.request_id, 'request_id'),
     tensorSha256: hash(record(json.tensor, 'tensor').sha256, 'tensor.sha256'),
     logitsSha256: hash(record(json.logits, 'logits').sha256, 'logits.sha256'),

@@ -11,6 +11,7 @@ export interface ContractSummary {
   name: string
   version: string
   inputName: string
+  inputShape: number[]
   classes: number
   files: BundleFile[]
 }
@@ -44,7 +45,8 @@ export function summarizeContract(text: string): ContractSummary {
   const classes: unknown = shape.at(-1)
   if (typeof classes !== 'number' || classes < 1) throw new Error('output.shape is missing')
   if (!Array.isArray(files) || !files.every(isBundleFile)) throw new Error('files is not a list of path, bytes and sha256')
-  return { name, version, inputName: input.name, classes, files }
+  const inputShape = Array.isArray(input.shape) ? input.shape.filter((side): side is number => typeof side === 'number') : []
+  return { name, version, inputName: input.name, inputShape, classes, files }
 }
 
 export const fileOfRole = (contract: ContractSummary, role: string) => contract.files.find((file) => file.role === role)

@@ -1,4 +1,5 @@
 // The answer of GET /api/artifacts: what the server's process has loaded, when, and how long each part took.
+import type { Tensor } from '../lesson/network'
 import { hash, number, parseRecord, record, text, timestamp } from './json'
 
 export interface LoadedFile {
@@ -21,6 +22,8 @@ export interface LoadRecord {
   /** Milliseconds; `ready` counts from the start of the program. */
   ms: { hashes: number; program: number; attach: number; warmUp: number; golden: number; ready: number }
   residentBytes: number
+  /** The tensors of the weights; none where the server does not list them. */
+  tensors: Tensor[]
 }
 
 function loadedFile(value: unknown, position: number): LoadedFile {
@@ -35,6 +38,18 @@ function loadedFile(value: unknown, position: number): LoadedFile {
   }
 }
 
+function tensor(value: unknown, position: number): Tensor {
+  const name = `layers[${position}]`
+  const json = record(value, name)
+  if (!Array.isArray(json.shape)) throw new Error(`${name}.shape is missing`)
+  return {
+    name: text(json.name, `${name}.name`),
+    shape: json.shape.map((side: unknown) => number(side, `${name}.shape`)),
+    dtype: text(json.dtype, `${name}.dtype`),
+    parameters: number(json.parameters, `${name}.parameters`),
+  }
+}
+
 /** Throws an Error that says what is wrong with it. */
 export function parseLoadRecord(body: string): LoadRecord {
   const json = parseRecord(body, 'the load record')
@@ -42,6 +57,7 @@ export function parseLoadRecord(body: string): LoadRecord {
   const load = record(json.load, 'load')
   const memory = record(json.memory, 'memory')
   if (!Array.isArray(json.artifacts)) throw new Error('artifacts is missing')
+  if (json.layers !== undefined && !Array.isArray(json.layers)) throw new Error('layers is not a list')
   const ms = (key: string) => number(load[key], `load.${key}`)
   return {
     pid: number(server.pid, 'server.pid'),
@@ -53,5 +69,6 @@ export function parseLoadRecord(body: string): LoadRecord {
     files: json.artifacts.map(loadedFile),
     ms: { hashes: ms('hashes'), program: ms('program'), attach: ms('attach'), warmUp: ms('warm_up'), golden: ms('golden'), ready: ms('total') },
     residentBytes: number(memory.rss_bytes, 'memory.rss_bytes'),
+    tensors: (json.layers ?? []).map(tensor),
   }
 }

@@ -44,6 +44,9 @@ export function failureFor({ status, retryAfter, body, origin }: Refusal): Serve
     case 415:
     case 422:
       return { code: 'refused_image', facts }
+    case 401:
+    case 403:
+      return { code: 'key_needed', facts }
     case 404:
     case 405:
       return { code: 'nonsense', facts: { ...facts, detail: `HTTP ${status}` } }

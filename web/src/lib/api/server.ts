@@ -16,6 +16,14 @@ export interface FetchedContract {
   announcedHash: string | null
 }
 
+class CutAnswer extends Error {}
+
+/** The body of an answer whose head has come. */
+const bodyOf = (response: Response) =>
+  response.text().catch((error: unknown) => {
+    throw error instanceof DOMException ? error : new CutAnswer(String(error)) // a DOMException: stopped, or too slow
+  })
+
 /** Network errors, time-outs and refusals of the page's own policy look alike to fetch; this tells them apart. */
 async function reach<T>(
   origin: string,
@@ -33,6 +41,7 @@ async function reach<T>(
     return await call(AbortSignal.any([stop, timeout]))
   } catch (error) {
     stop.throwIfAborted()
+    if (error instanceof CutAnswer) return { ok: false, failure: { code: 'cut_answer', facts: { origin } } }
     if (timeout.aborted) return { ok: false, failure: { code: 'timeout', facts: { origin, seconds } } }
     // The violation event is queued as a task of its own, behind the rejection.
     await new Promise((resolve) => setTimeout(resolve))
@@ -47,7 +56,7 @@ export function fetchContract(url: URL, stop: AbortSignal): Promise<Outcome<Fetc
   const { origin } = url
   return reach(origin, contractTimeoutSeconds, stop, async (signal) => {
     const response = await fetch(url, { signal, cache: 'no-cache' })
-    const text = await response.text()
+    const text = await bodyOf(response)
     if (response.status === 404) return { ok: false, failure: { code: 'absent', facts: { origin, status: 404 } } }
     if (!response.ok) {
       const refusal = { status: response.status, retryAfter: response.headers.get('Retry-After'), body: text, origin }
@@ -64,7 +73,7 @@ export function fetchLoadRecord(base: URL, stop: AbortSignal): Promise<Outcome<L
   const { origin } = base
   return reach(origin, contractTimeoutSeconds, stop, async (signal) => {
     const response = await fetch(new URL('api/artifacts', base), { signal, cache: 'no-store' })
-    const body = await response.text()
+    const body = await bodyOf(response)
     if (!response.ok) {
       return { ok: false, failure: failureFor({ status: response.status, retryAfter: response.headers.get('Retry-After'), body, origin }) }
     }
@@ -81,6 +90,8 @@ export interface ClassifyRequest {
   bytes: Uint8Array<ArrayBuffer>
   contentType: string
   preprocessingHash: string
+  /** Of the run whose events the server may tell meanwhile. */
+  run?: string | undefined
   stop: AbortSignal
 }
 
@@ -91,10 +102,14 @@ export function classify(request: ClassifyRequest): Promise<Outcome<{ answer: An
     const response = await fetch(new URL('api/classify', request.base), {
       method: 'POST',
       body: request.bytes,
-      headers: { 'Content-Type': request.contentType, 'Beralih-Contract': request.preprocessingHash },
+      headers: {
+        'Content-Type': request.contentType,
+        'Beralih-Contract': request.preprocessingHash,
+        ...(request.run === undefined ? {} : { 'X-Beralih-Run': request.run }),
+      },
       signal,
     })
-    const body = await response.text()
+    const body = await bodyOf(response)
     const wallMs = performance.now() - sent
     if (!response.ok) {
       const refusal = { status: response.status, retryAfter: response.headers.get('Retry-After'), body, origin }

@@ -5,6 +5,7 @@ import { RunError, type PageFailure } from '../lesson/failures'
 import type { Lesson } from '../lesson/lesson.svelte'
 import { factsFor } from '../lesson/messages'
 import { prepare, type Download, type Prepared } from './prepare'
+import { LabRefusal } from './server-lab'
 
 export interface LabProps {
   lesson: Lesson
@@ -15,23 +16,32 @@ export class LabRun {
   running = $state(false)
   download = $state.raw<Download | null>(null)
   failure = $state.raw<PageFailure | null>(null)
+  /** Why the server in lab mode did not do it. */
+  refusal = $state.raw<LabRefusal | null>(null)
   private stopper: AbortController | null = null
 
   constructor(private readonly lesson: Lesson) {}
 
   /** True: the work was done to its end. */
-  async start(work: (prepared: Prepared, stop: AbortSignal) => Promise<void>): Promise<boolean> {
+  start(work: (prepared: Prepared, stop: AbortSignal) => Promise<void>): Promise<boolean> {
+    return this.attempt(async (stop) => work(await prepare(this.lesson, { stop, onDownload: (download) => (this.download = download) }), stop))
+  }
+
+  /** Where the server does it: nothing is needed in the page. True: it was done to its end. */
+  async attempt(work: (stop: AbortSignal) => Promise<void>): Promise<boolean> {
     if (this.running || this.lesson.running) return false
     const stopper = new AbortController()
     const stop = stopper.signal
     this.stopper = stopper
     this.running = true
     this.failure = null
+    this.refusal = null
     try {
-      await work(await prepare(this.lesson, { stop, onDownload: (download) => (this.download = download) }), stop)
+      await work(stop)
       stop.throwIfAborted()
       return true
     } catch (error) {
+      if (error instanceof LabRefusal && !stop.aborted) this.refusal = error
       const { code, facts } = error instanceof RunError ? error : new RunError('unexpected', { detail: String(error) })
       this.failure = stop.aborted ? { code: 'stopped', facts: {} } : { code, facts }
       return false

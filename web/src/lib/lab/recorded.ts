@@ -3,6 +3,8 @@
 import { number, parseRecord, record, text, timestamp, type Json } from '../api/json'
 
 export const recordedSchema = 'beralih.recorded/1'
+/** What tests/bench/service_bench.py writes. */
+export const servicesSchema = 'beralih.services/1'
 export const recordedExperiments = ['python-or-cpp', 'when-to-load', 'failure', 'challenge'] as const
 export type RecordedExperiment = (typeof recordedExperiments)[number]
 
@@ -46,10 +48,35 @@ function seriesOf(value: unknown, position: number): RecordedSeries {
   }
 }
 
+/** Every service at the one rate that all of them were given. */
+function parseServices(json: Json): Recorded | null {
+  if (json.quick === true) return null // short rounds show that it works and nothing more
+  const machine = record(json.machine, 'machine')
+  const seconds = number(json.seconds_per_load, 'seconds_per_load')
+  const series = Object.entries(record(json.peers, 'peers')).map(([name, value]) => {
+    const at = `peers.${name}`
+    const peer = record(value, at)
+    const load = record(Array.isArray(peer.loads) ? peer.loads[0] : null, `${at}.loads[0]`)
+    const refused = number(load.refused, `${at}.refused`)
+    const failed = number(load.failed, `${at}.failed`)
+    const served = Math.round(number(load.served_per_s, `${at}.served_per_s`) * seconds)
+    const recovery = 1000 * number(peer.killed_to_ready_s, `${at}.killed_to_ready_s`)
+    return { id: name, name, requests: served + refused + failed, refused, lost: failed, recovery_ms: recovery, latency_ms: load.latency_ms }
+  })
+  return {
+    experiment: 'python-or-cpp',
+    recordedAt: timestamp(json.date, 'date'),
+    machine: `${text(machine.cpu, 'machine.cpu')}, ${number(json.server_cores, 'server_cores')} / ${number(machine.cores, 'machine.cores')}`,
+    versions: Object.fromEntries(Object.entries(record(machine.versions, 'machine.versions')).map(([name, version]) => [name, text(version, name)])),
+    series: series.map(seriesOf),
+  }
+}
+
 /** Throws an Error that says what is wrong with it; null: another schema's file, which is not for the page. */
 export function parseRecorded(body: string): Recorded | null {
   const json = parseRecord(body, 'the recorded result')
   if (typeof json.schema !== 'string') throw new Error('schema is missing')
+  if (json.schema === servicesSchema) return parseServices(json)
   if (json.schema !== recordedSchema) return null
   const experiment = recordedExperiments.find((name) => name === json.experiment)
   if (!experiment) throw new Error(`experiment is not one of ${recordedExperiments.join(', ')}`)

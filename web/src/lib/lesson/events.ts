@@ -15,6 +15,8 @@ export type FlowEvent = { /** ms since the press */ at: number } & (
   | ({ kind: 'core-ready' } & CoreReady)
   | ({ kind: 'contract-read'; origin: 'server' | 'bundle' | 'kept'; url: string; bytes: number; announcedHash: string | null; contract: ContractSummary } & ContractOpened)
   | { kind: 'artifact-announced'; path: string; bytes: number }
+  /** Another tab downloads it; this one waits for what it keeps. */
+  | { kind: 'artifact-awaited'; path: string; bytes: number }
   | { kind: 'artifact-progress'; path: string; bytes: number; received: number }
   | ({ kind: 'artifact-ready'; role: string; path: string; bytes: number } & ArtifactReady)
   | ({ kind: 'session-ready' } & SessionReady)
@@ -24,8 +26,9 @@ export type FlowEvent = { /** ms since the press */ at: number } & (
   | ({ kind: 'preprocessed'; name: string; inputBytes: number } & Preprocessed)
   | { kind: 'request-sent'; url: string; bytes: number }
   | { kind: 'page-predicted'; labels: string[]; prediction: PagePrediction }
+  | { kind: 'server-told'; text: string }
   | { kind: 'server-answered'; answer: Answer; wallMs: number }
-  | { kind: 'server-failed'; failure: ServerFailure }
+  | { kind: 'server-failed'; failure: ServerFailure; /** The server's own, of a 412. */ preprocessingText?: string }
   | { kind: 'failed'; failure: PageFailure }
   | { kind: 'ended' }
 )

@@ -32,9 +32,11 @@ export const serverFailureCodes = [
   'declined',
   'timeout',
   'contract_mismatch',
+  'key_needed',
   'not_ready',
   'overloaded',
   'refused_image',
+  'cut_answer',
   'broken',
   'nonsense',
 ] as const

@@ -1,6 +1,7 @@
 // One deployment run, from the press to the two predictions. Loaded at the first press.
 import type { ServerAddress } from '../api/address'
 import { fileOfRole, summarizeContract, type BundleFile, type ContractSummary } from '../api/contract'
+import { describeServerEvent, listenToRun, newRunId } from '../api/run-events'
 import { classify, fetchContract, fetchLoadRecord } from '../api/server'
 import { Pipeline } from '../worker/client'
 import type { ContractOpened } from '../worker/protocol'
@@ -117,7 +118,8 @@ export async function obtainArtifact({ pipeline, tell }: Situation, file: Bundle
     shown = received
     tell({ kind: 'artifact-progress', path, bytes, received })
   }
-  const ready = await pipeline.call('fetchArtifact', [file, new URL(path, bundle).href], { progress })
+  const waiting = () => tell({ kind: 'artifact-awaited', path, bytes })
+  const ready = await pipeline.call('fetchArtifact', [file, new URL(path, bundle).href], { progress, waiting })
   tell({ kind: 'artifact-ready', role, path, bytes, ...ready })
 }
 
@@ -151,12 +153,30 @@ export async function readInput(run: Situation, contract: OpenedContract) {
 /** The server takes images and octet streams; what a file is called decides nothing. */
 const imageType = (type: string) => (type.startsWith('image/') ? type : 'application/octet-stream')
 
-async function askServer(run: Situation, contract: OpenedContract, bytes: Uint8Array<ArrayBuffer>, contentType: string) {
+/** What the server tells of the request while it works; nothing where it has no such thing. */
+function listen({ stop, tell }: Situation, base: URL, id: string) {
+  const hangUp = new AbortController()
+  const heard = listenToRun(base, id, AbortSignal.any([stop, hangUp.signal]), (event) => {
+    const text = describeServerEvent(event)
+    if (text !== null) tell({ kind: 'server-told', text })
+  })
+  // The last events and the answer come on two connections: the events a moment to be first.
+  const end = async () => {
+    await Promise.race([heard, new Promise((resolve) => setTimeout(resolve, 300))])
+    hangUp.abort()
+  }
+  return { end }
+}
+
+async function askServer(run: Situation, contract: OpenedContract, bytes: Uint8Array<ArrayBuffer>, contentType: string, hasEvents: boolean) {
   if (run.address.kind === 'invalid') return
   const { base } = run.address
   run.tell({ kind: 'request-sent', url: new URL('api/classify', base).href, bytes: bytes.length })
   const { preprocessingHash, preprocessingText } = contract
-  const outcome = await classify({ base, bytes, contentType, preprocessingHash, stop: run.stop })
+  const id = hasEvents ? newRunId() : undefined
+  const listening = id === undefined ? null : listen(run, base, id)
+  const outcome = await classify({ base, bytes, contentType, preprocessingHash, run: id, stop: run.stop })
+  await listening?.end()
   if (outcome.ok) {
     run.tell({ kind: 'server-answered', ...outcome.value })
     return
@@ -169,15 +189,16 @@ async function askServer(run: Situation, contract: OpenedContract, bytes: Uint8A
       failure.facts.detail = String(error) // the text cannot be compared: the mismatch itself stays true
     }
   }
-  run.tell({ kind: 'server-failed', failure })
+  run.tell({ kind: 'server-failed', failure, ...(serverPreprocessing === undefined ? {} : { preprocessingText: serverPreprocessing }) })
 }
 
 /** The server loaded when it started: it is asked what that took, never to do it again. */
-async function readLoadRecord({ address, stop, tell }: Situation) {
-  if (address.kind === 'invalid') return
+async function readLoadRecord({ address, stop, tell }: Situation): Promise<boolean> {
+  if (address.kind === 'invalid') return false
   const outcome = await fetchLoadRecord(address.base, stop)
   if (outcome.ok) tell({ kind: 'server-loaded', record: outcome.value })
   else tell({ kind: 'server-load-unknown', failure: outcome.failure })
+  return outcome.ok
 }
 
 async function perform(run: Situation) {
@@ -214,11 +235,13 @@ async function perform(run: Situation) {
     return { contract, labels, model }
   })
 
-  await step('load', async () => {
+  // A server that has no load record is another program's, and has no events either.
+  const hasEvents = await step('load', async () => {
     const inPage = pipeline.call('createSession', [model, contract.summary.inputName]).then((session) => {
       tell({ kind: 'session-ready', ...session })
     })
-    await Promise.all([inPage, useServer ? readLoadRecord(run) : undefined])
+    const [, known] = await Promise.all([inPage, useServer ? readLoadRecord(run) : false])
+    return known
   })
 
   const input = await step('input', async () => {
@@ -233,7 +256,7 @@ async function perform(run: Situation) {
     const inPage = pipeline.call('predict', [contract.summary.classes]).then((prediction) => {
       tell({ kind: 'page-predicted', labels, prediction })
     })
-    await Promise.all([inPage, useServer ? askServer(run, contract, input.bytes, input.type) : undefined])
+    await Promise.all([inPage, useServer ? askServer(run, contract, input.bytes, input.type, hasEvents) : undefined])
   })
 }
 

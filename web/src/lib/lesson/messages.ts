@@ -45,6 +45,14 @@ function progress(run: Run, { state }: Content, format: Format): string {
   }
 }
 
+/** What a run that ended well leaves to say. */
+function remarks({ input, artifacts }: Run, { state }: Content, format: Format): string {
+  const said: string[] = []
+  if (input && input.frames > 1) said.push(state.firstFrame(format.whole(input.frames)))
+  if (artifacts.edge_model?.stored === false) said.push(state.notKept)
+  return said.map((sentence) => ` ${sentence}`).join('')
+}
+
 export function noticeFor(run: Run, content: Content, format: Format): Notice {
   const { state, pageFailures, serverFailures, bench } = content
   const idle = factsFor({}, format)
@@ -63,8 +71,8 @@ export function noticeFor(run: Run, content: Content, format: Format): Notice {
     return {
       tone: alone ? 'plain' : 'over',
       title: `${alone ? state.doneAlone : state.doneRefused}. ${title}`,
-      text: text(factsFor(facts, format)),
+      text: text(factsFor(facts, format)) + remarks(run, content, format),
     }
   }
-  return { tone: 'live', title: state.doneBoth.title, text: state.doneBoth.text(idle) }
+  return { tone: 'live', title: state.doneBoth.title, text: state.doneBoth.text(idle) + remarks(run, content, format) }
 }

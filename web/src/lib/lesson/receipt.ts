@@ -1,4 +1,5 @@
 // What a prediction depended on, as a file: `beralih replay receipt.json` computes it again. Fields: web/README.md.
+import type { EngineStatement } from '../api/answer'
 import { pageStages, serverStages } from './figures'
 import type { Run } from './run'
 
@@ -30,7 +31,7 @@ export interface Receipt {
   input: { name: string; format: string; width: number; height: number; bytes: number; sha256: string }
   tensor: { datatype: string; shape: number[]; sha256: string; pixels_sha256: string; crop_sha256: string }
   page: (Side & { weights_path: string }) | null
-  server: (Side & { request_id: string; contract_hash: string; preprocessing_hash: string }) | null
+  server: (Side & { engine: EngineStatement | null; request_id: string; contract_hash: string; preprocessing_hash: string }) | null
 }
 
 const datatypes: Record<string, string> = { float32: 'FP32', uint8: 'UINT8' }
@@ -63,6 +64,7 @@ function serverSide(run: Run): Receipt['server'] {
     device: serverLoad ? `${answer.device} ${serverLoad.dtype}, threads ${serverLoad.threads}` : answer.device,
     versions: serverLoad ? { libtorch: serverLoad.libtorch } : {},
     weights_sha256: serverLoad?.files.find(({ role }) => role === 'weights')?.sha256 ?? null,
+    engine: answer.engine,
     request_id: answer.requestId,
     contract_hash: answer.contractHash,
     preprocessing_hash: answer.preprocessingHash,

@@ -21,6 +21,8 @@ export interface Run {
   input: Known<'preprocessed'> | null
   page: Known<'page-predicted'> | null
   server: Known<'server-answered'> | null
+  /** The preprocessing text that the server named where it differs from the page's. */
+  serverPreprocessing: string | null
   serverFailure: ServerFailure | null
   failure: PageFailure | null
 }
@@ -40,6 +42,7 @@ export const idleRun: Run = {
   input: null,
   page: null,
   server: null,
+  serverPreprocessing: null,
   serverFailure: null,
   failure: null,
 }
@@ -74,7 +77,7 @@ export function advance(run: Run, event: FlowEvent): Run {
     case 'server-answered':
       return { ...next, server: event }
     case 'server-failed':
-      return { ...next, serverFailure: event.failure }
+      return { ...next, serverFailure: event.failure, serverPreprocessing: event.preprocessingText ?? null }
     case 'failed':
       return { ...next, failure: event.failure }
     case 'ended':

@@ -35,10 +35,12 @@ export function lineFor(event: FlowEvent): Line | null {
     }
     case 'artifact-announced':
       return page(`GET ${event.path}  ${groupedBytes(event.bytes)} announced`, { key: event.path })
+    case 'artifact-awaited':
+      return page(`GET ${event.path}  waiting: another tab downloads it`, { key: event.path })
     case 'artifact-progress':
       return page(`GET ${event.path}  ${percent(event.received, event.bytes)} of ${groupedBytes(event.bytes)}`, { key: event.path })
     case 'artifact-ready': {
-      const kept = event.source === 'kept' ? 'kept, 0 B downloaded' : event.stored ? 'downloaded, kept' : 'downloaded, not kept'
+      const kept = event.source === 'kept' ? 'kept, 0 B downloaded' : `${event.resumedFrom > 0 ? `resumed at ${groupedBytes(event.resumedFrom)}` : 'downloaded'}, ${event.stored ? '' : 'not '}kept`
       return page(`GET ${event.path}  ${groupedBytes(event.bytes)}  sha256 ${short(event.sha256)} ok, ${kept}`, { key: event.path })
     }
     case 'session-ready':
@@ -61,7 +63,7 @@ export function lineFor(event: FlowEvent): Line | null {
     case 'preprocessed': {
       const { decode, resize, normalize } = event.timings
       return page(
-        `preprocess ${event.width}x${event.height} -> ${event.shape.join('x')} in ${ms(decode + resize + normalize)}, tensor ${short(event.tensorSha256)}`,
+        `preprocess ${event.width}x${event.height} -> ${event.shape.join('x')} in ${ms(decode + resize + normalize)}, tensor ${short(event.tensorSha256)}${event.frames > 1 ? `, frame 1 of ${event.frames}` : ''}`,
       )
     }
     case 'request-sent':
@@ -71,6 +73,8 @@ export function lineFor(event: FlowEvent): Line | null {
       const top = predictions[0]
       return page(`forward ${ms(inferenceMs)}: ${top ? `${event.labels[top.index] ?? top.index} ${top.probability.toFixed(4)}` : 'no classes'}`)
     }
+    case 'server-told':
+      return server(event.text)
     case 'server-answered': {
       const { answer } = event
       const top = answer.predictions[0]

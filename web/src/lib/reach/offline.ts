@@ -25,3 +25,10 @@ export async function keepProgram(): Promise<boolean> {
     worker.postMessage('keep-all', [port2])
   })
 }
+
+/** So that a visit without a network has something to run. Not where the learner saves data. */
+export async function keepSamples(addresses: readonly string[]): Promise<void> {
+  if ((navigator as { connection?: { saveData?: boolean } }).connection?.saveData) return
+  const { active } = await navigator.serviceWorker.ready
+  active?.postMessage({ samples: addresses })
+}

@@ -2,7 +2,7 @@
 import type { Lesson } from '../lesson/lesson.svelte'
 import { onActivity, publish } from './activity'
 import { tellEmbedder } from './embed'
-import { keepPage, keepProgram, type Reach } from './offline'
+import { keepPage, keepProgram, keepSamples, type Reach } from './offline'
 
 export async function reach(lesson: Lesson) {
   tellEmbedder()
@@ -11,6 +11,8 @@ export async function reach(lesson: Lesson) {
   const kept = await keepPage(lesson.root)
   show(lesson, kept)
   if (kept !== 'kept') return
+  const { root } = lesson
+  void keepSamples(lesson.samples.map((path) => new URL(`bundle/${path}`, root).href))
   onActivity(({ kind }) => {
     if (kind === 'ran' || kind === 'experimented') void keepProgram()
   })

@@ -5,9 +5,12 @@ import type { ArtifactReady } from './protocol'
 
 const cacheName = 'beralih-artifacts-1'
 const stallSeconds = 30
+/** How often a download that broke off is taken up again before the learner is asked. */
+const attempts = 3
 
 /** Cache Storage takes addresses as keys; these are never requested. */
 export const artifactKey = (sha256: string) => `/kept/sha256/${sha256}`
+const partKey = (sha256: string) => `/kept/part/${sha256}`
 export const contractKey = (name: string) => `/kept/contract?of=${encodeURIComponent(name)}`
 
 /** Null on plain-http addresses and where storage is blocked: the page then works, but keeps nothing. */
@@ -37,26 +40,37 @@ export async function keptText(key: string): Promise<string | null> {
   return found ? found.text() : null
 }
 
-/** Reads at most `file.bytes` into one buffer; more than that is as wrong as less. */
-async function download(file: BundleFile, url: string, progress: (received: number) => void): Promise<Uint8Array<ArrayBuffer>> {
+/** What has arrived of a file: a buffer of the whole file's size, filled up to `received`. */
+interface Part {
+  buffer: Uint8Array<ArrayBuffer>
+  received: number
+  /** How much of it an earlier download had put aside. */
+  resumedFrom: number
+}
+
+/** Reads on where `part` ends, at most `file.bytes` in all; more than that is as wrong as less. */
+async function readOn(file: BundleFile, url: string, part: Part, progress: (received: number) => void): Promise<void> {
   const stalled = new AbortController()
   let timer = setTimeout(() => stalled.abort(), stallSeconds * 1000)
-  const buffer = new Uint8Array(file.bytes)
-  let received = 0
   try {
-    const response = await fetch(url, { signal: stalled.signal, cache: 'no-store' })
-    if (!response.ok || !response.body) throw new RunError('download_refused', { file: file.path, status: response.status })
+    const headers: HeadersInit = part.received > 0 ? { Range: `bytes=${part.received}-` } : {}
+    const response = await fetch(url, { headers, signal: stalled.signal, cache: 'no-store' })
+    const from = Number(/^bytes (\d+)-/.exec(response.headers.get('Content-Range') ?? '')?.[1] ?? NaN)
+    const continues = response.status === 206 && from === part.received
+    if (!continues) part.received = part.resumedFrom = 0 // the host sends the whole file, or refuses
+    if (response.status === 416) throw new RunError('download_cut', { file: file.path, received: 0, expected: file.bytes })
+    if (!response.ok || !response.body || (response.status === 206 && !continues)) throw new RunError('download_refused', { file: file.path, status: response.status })
     const reader = response.body.getReader()
     for (;;) {
       const { done, value } = await reader.read()
       if (done) break
       clearTimeout(timer)
       timer = setTimeout(() => stalled.abort(), stallSeconds * 1000)
-      const room = buffer.subarray(received)
-      buffer.set(value.subarray(0, room.length), received)
-      received += value.length
-      progress(received)
-      if (received > file.bytes) {
+      const room = part.buffer.subarray(part.received)
+      part.buffer.set(value.subarray(0, room.length), part.received)
+      part.received += value.length
+      progress(part.received)
+      if (part.received > file.bytes) {
         await reader.cancel()
         break
       }
@@ -64,20 +78,66 @@ async function download(file: BundleFile, url: string, progress: (received: numb
   } catch (error) {
     if (error instanceof RunError) throw error
     if (stalled.signal.aborted) throw new RunError('download_stalled', { file: file.path, seconds: stallSeconds })
-    throw new RunError('download_cut', { file: file.path, received, expected: file.bytes })
+    throw new RunError('download_cut', { file: file.path, received: part.received, expected: file.bytes })
   } finally {
     clearTimeout(timer)
   }
-  if (received < file.bytes) throw new RunError('download_cut', { file: file.path, received, expected: file.bytes })
-  if (received > file.bytes) throw new RunError('download_too_long', { file: file.path, received, expected: file.bytes })
-  return buffer
+  if (part.received < file.bytes) throw new RunError('download_cut', { file: file.path, received: part.received, expected: file.bytes })
+  if (part.received > file.bytes) throw new RunError('download_too_long', { file: file.path, received: part.received, expected: file.bytes })
 }
 
-export async function obtain(
+/** Downloads, and goes on where it broke off: now, or at the next press with what was put aside. */
+async function download(file: BundleFile, url: string, cache: Cache | null, progress: (received: number) => void) {
+  const part: Part = { buffer: new Uint8Array(file.bytes), received: 0, resumedFrom: 0 }
+  const aside = await cache?.match(partKey(file.sha256))
+  if (aside) {
+    const begun = new Uint8Array(await aside.arrayBuffer())
+    await cache?.delete(partKey(file.sha256))
+    if (begun.length < file.bytes) {
+      part.buffer.set(begun)
+      part.received = part.resumedFrom = begun.length
+    }
+  }
+  for (let attempt = 1; ; attempt++) {
+    const before = part.received
+    try {
+      await readOn(file, url, part, progress)
+      return part
+    } catch (error) {
+      const broken = error instanceof RunError && (error.code === 'download_cut' || error.code === 'download_stalled')
+      const worthwhile = part.received > before || (part.received === 0 && before > 0)
+      if (broken && worthwhile && attempt < attempts) continue
+      if (broken && part.received > 0 && part.received < file.bytes) await store(cache, partKey(file.sha256), part.buffer.slice(0, part.received))
+      throw error
+    }
+  }
+}
+
+interface Tell {
+  progress: (received: number) => void
+  /** Another tab is downloading the same file. */
+  waiting: () => void
+}
+
+/** One tab downloads, the others find what it has kept. */
+async function oneAtATime<T>(name: string, waiting: () => void, work: () => Promise<T>): Promise<T> {
+  const locks = (globalThis.navigator as Navigator | undefined)?.locks
+  if (!locks) return work()
+  const [first] = await locks.request(name, { ifAvailable: true }, async (lock) => (lock ? [await work()] : []))
+  if (first !== undefined) return first
+  waiting()
+  return locks.request(name, work)
+}
+
+export function obtain(file: BundleFile, url: string, sha256: (bytes: Uint8Array) => string, tell: Tell) {
+  return oneAtATime(`beralih ${file.sha256}`, tell.waiting, () => obtainAlone(file, url, sha256, tell))
+}
+
+async function obtainAlone(
   file: BundleFile,
   url: string,
   sha256: (bytes: Uint8Array) => string,
-  progress: (received: number) => void,
+  { progress }: Tell,
 ): Promise<{ bytes: Uint8Array<ArrayBuffer>; report: ArtifactReady }> {
   const started = performance.now()
   const cache = await openCache()
@@ -87,16 +147,16 @@ export async function obtain(
     const bytes = new Uint8Array(await kept.arrayBuffer())
     if (sha256(bytes) === file.sha256) {
       const ms = performance.now() - started
-      return { bytes, report: { sha256: file.sha256, source: 'kept', received: 0, ms, stored: true } }
+      return { bytes, report: { sha256: file.sha256, source: 'kept', received: 0, resumedFrom: 0, ms, stored: true } }
     }
     await cache?.delete(key)
   }
-  const bytes = await download(file, url, progress)
+  const { buffer: bytes, resumedFrom } = await download(file, url, cache, progress)
   const found = sha256(bytes)
   if (found !== file.sha256) {
     throw new RunError('download_altered', { file: file.path, ours: file.sha256.slice(0, 8), theirs: found.slice(0, 8) })
   }
   const ms = performance.now() - started
   const stored = await store(cache, key, bytes)
-  return { bytes, report: { sha256: found, source: 'network', received: bytes.length, ms, stored } }
+  return { bytes, report: { sha256: found, source: 'network', received: bytes.length - resumedFrom, resumedFrom, ms, stored } }
 }

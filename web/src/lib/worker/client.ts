@@ -6,6 +6,7 @@ interface Pending {
   resolve: (value: never) => void
   reject: (error: Error) => void
   progress?: ((received: number) => void) | undefined
+  waiting?: (() => void) | undefined
 }
 
 export class Pipeline {
@@ -29,12 +30,12 @@ export class Pipeline {
   call<Name extends CallName>(
     name: Name,
     values: Arguments<Name>,
-    options: { progress?: (received: number) => void; transfer?: Transferable[] } = {},
+    options: { progress?: (received: number) => void; waiting?: () => void; transfer?: Transferable[] } = {},
   ): Promise<ResultOf<Name>> {
     if (this.ended) return Promise.reject(new RunError('stopped'))
     const request: Request = { id: ++this.lastId, name, arguments: values }
     return new Promise<ResultOf<Name>>((resolve, reject) => {
-      this.pending.set(request.id, { resolve: resolve as (value: never) => void, reject, progress: options.progress })
+      this.pending.set(request.id, { resolve: resolve as (value: never) => void, reject, progress: options.progress, waiting: options.waiting })
       this.worker.postMessage(request, options.transfer ?? [])
     })
   }
@@ -51,6 +52,10 @@ export class Pipeline {
     if (!call) return
     if (reply.kind === 'progress') {
       call.progress?.(reply.received)
+      return
+    }
+    if (reply.kind === 'waiting') {
+      call.waiting?.()
       return
     }
     this.pending.delete(reply.id)

@@ -5,10 +5,15 @@ import { asRunError, startCore, type Contract, type Core, type PreprocessResult 
 import { RunError } from '../lesson/failures'
 import { keepText, keptText, obtain } from './artifacts'
 import { labHandlers } from './lab'
+import { framesOf } from './frames'
+import { readNetwork } from './onnx'
 import type { Arguments, ArtifactReady, CallName, Preprocessed, Request, Reply, ResultOf, SessionReady } from './protocol'
 
-type Progress = (received: number) => void
-type Handlers = { [Name in CallName]: (values: Arguments<Name>, progress: Progress) => ResultOf<Name> | Promise<ResultOf<Name>> }
+interface Tell {
+  progress: (received: number) => void
+  waiting: () => void
+}
+type Handlers = { [Name in CallName]: (values: Arguments<Name>, tell: Tell) => ResultOf<Name> | Promise<ResultOf<Name>> }
 
 const scope = self as unknown as DedicatedWorkerGlobalScope
 
@@ -41,6 +46,14 @@ function runtimeBytes(): number {
   return entries.find(({ name }) => /\/ort-wasm[^/]*\.wasm$/.test(name))?.decodedBodySize ?? 0
 }
 
+function networkOf(model: Uint8Array, inputName: string, shape: number[]) {
+  try {
+    return readNetwork(model, inputName, shape)
+  } catch {
+    return null // the runtime reads more of the format than the page does
+  }
+}
+
 async function createSession(file: BundleFile, inputName: string): Promise<SessionReady> {
   if (sessionReady && sessionSha256 === file.sha256) return { ...sessionReady, reused: true }
   const model = artifacts.get(file.sha256)
@@ -56,9 +69,11 @@ async function createSession(file: BundleFile, inputName: string): Promise<Sessi
     const shape = metadata.shape.map((side) => (typeof side === 'number' && side > 0 ? side : 1))
     const size = shape.reduce((product, side) => product * side, 1)
     await session.run({ [inputName]: new ort.Tensor('float32', new Float32Array(size), shape) })
+    const warm = performance.now()
     sessionReady = {
       createMs: created - before,
-      warmUpMs: performance.now() - created,
+      warmUpMs: warm - created,
+      network: networkOf(model, inputName, shape),
       runtimeBytes: runtimeBytes(),
       threads: ort.env.wasm.numThreads ?? 1,
       version: ort.env.versions.web ?? ort.env.versions.common,
@@ -83,7 +98,7 @@ function preprocess(name: string, bytes: Uint8Array<ArrayBuffer>): Preprocessed 
   try {
     const { tensor: values, dtype, ...rest } = opened().preprocess(bytes)
     tensor = { tensor: values, dtype, shape: rest.shape }
-    return { ...rest, dtype, inputSha256: started().sha256(bytes) }
+    return { ...rest, dtype, inputSha256: started().sha256(bytes), frames: framesOf(bytes) }
   } catch (error) {
     throw asRunError(error, name)
   }
@@ -140,18 +155,18 @@ const handlers: Handlers = {
   keepContract: ([key, text]) => keepText(key, text),
   keptContract: ([key]) => keptText(key),
 
-  async fetchArtifact([file, url], progress) {
+  async fetchArtifact([file, url], tell) {
     const earlier = obtained.get(file.sha256)
     const inUse = artifacts.has(file.sha256) || (sessionReady !== null && sessionSha256 === file.sha256)
-    if (earlier && inUse) return { ...earlier, source: 'kept', received: 0 }
-    const { bytes, report } = await obtain(file, url, (data) => started().sha256(data), progress)
+    if (earlier && inUse) return { ...earlier, source: 'kept', received: 0, resumedFrom: 0 }
+    const { bytes, report } = await obtain(file, url, (data) => started().sha256(data), tell)
     artifacts.set(file.sha256, bytes)
     obtained.set(file.sha256, report)
     return report
   },
 
-  async readSample([file, url]) {
-    return (await obtain(file, url, (data) => started().sha256(data), () => undefined)).bytes
+  async readSample([file, url], tell) {
+    return (await obtain(file, url, (data) => started().sha256(data), tell)).bytes
   },
 
   readLabels([file]) {
@@ -180,8 +195,11 @@ scope.onmessage = async ({ data }: MessageEvent<Request>) => {
   const { id, name } = data
   const reply = (message: Reply) => scope.postMessage(message)
   try {
-    const handler = handlers[name] as (values: unknown[], progress: Progress) => unknown
-    const result = await handler(data.arguments, (received) => reply({ id, kind: 'progress', received }))
+    const handler = handlers[name] as (values: unknown[], tell: Tell) => unknown
+    const result = await handler(data.arguments, {
+      progress: (received) => reply({ id, kind: 'progress', received }),
+      waiting: () => reply({ id, kind: 'waiting' }),
+    })
     reply({ id, kind: 'result', result })
   } catch (error) {
     const { code, facts } = asRunError(error)

@@ -1,6 +1,7 @@
 // What the page asks of its worker, and what the worker answers. Types only: both sides are checked against them.
 import type { BundleFile } from '../api/contract'
 import type { FailureFacts, PageFailureCode } from '../lesson/failures'
+import type { Network } from '../lesson/network'
 import type { LabCalls } from './lab-protocol'
 
 export interface CoreReady {
@@ -21,6 +22,8 @@ export interface ArtifactReady {
   source: 'network' | 'kept'
   /** Bytes that came over the network for it: 0 when it was kept. */
   received: number
+  /** Bytes that an earlier, broken download had left. */
+  resumedFrom: number
   ms: number
   /** Whether the next visit will find it. */
   stored: boolean
@@ -36,6 +39,8 @@ export interface SessionReady {
   version: string
   /** Made by an earlier run of this visit. */
   reused: boolean
+  /** Read from the model's own graph; null where that is spelled in a way that the page cannot follow. */
+  network: Network | null
 }
 
 export interface Preprocessed {
@@ -50,6 +55,8 @@ export interface Preprocessed {
   tensorSha256: string
   crop: { width: number; height: number; rgb: Uint8Array }
   timings: { decode: number; resize: number; normalize: number }
+  /** How many the file holds; the first is what is used. */
+  frames: number
 }
 
 export interface PagePrediction {
@@ -84,5 +91,6 @@ export interface Request {
 
 export type Reply =
   | { id: number; kind: 'progress'; received: number }
+  | { id: number; kind: 'waiting' }
   | { id: number; kind: 'result'; result: unknown }
   | { id: number; kind: 'failure'; code: PageFailureCode; facts: FailureFacts }

@@ -1,0 +1,41 @@
+// The one script that stands in the page's head, fetched beside the text and never holding it up: the colour scheme and the
+// language that were chosen on an earlier visit; then, once the text has been painted, the page's program.
+;(function () {
+  const page = document.documentElement
+  const [main, ...others] = document.currentScript.dataset.program.split(' ')
+  let begun = false
+
+  function begin() {
+    if (begun) return
+    begun = true
+    for (const path of others) {
+      const link = document.createElement('link')
+      link.rel = 'modulepreload'
+      link.href = path
+      document.head.append(link)
+    }
+    void import(new URL(main, document.baseURI))
+  }
+
+  try {
+    const theme = localStorage.getItem('beralih.theme')
+    if (theme === 'light' || theme === 'dark') page.dataset.theme = theme
+    const language = localStorage.getItem('beralih.language')
+    if (language && language !== page.lang && 'default' in page.dataset && page.dataset.languages.split(' ').includes(language)) {
+      location.replace(page.dataset.root + language + '/' + location.search + location.hash)
+      return
+    }
+  } catch {
+    // storage is blocked: the page opens as it is
+  }
+  const painted = typeof PerformanceObserver === 'function' && PerformanceObserver.supportedEntryTypes.includes('paint')
+  if (painted) {
+    new PerformanceObserver((entries, observer) => {
+      if (!entries.getEntriesByName('first-contentful-paint').length) return
+      observer.disconnect()
+      begin()
+    }).observe({ type: 'paint', buffered: true })
+  }
+  // Nothing is painted in a tab in the background.
+  addEventListener('load', () => setTimeout(begin, painted ? 300 : 0))
+})()
