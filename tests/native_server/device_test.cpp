@@ -13,6 +13,7 @@
 #include "engine/model_host.h"
 #include "engine/staging_ring.h"
 #include "scheduling/scheduler.h"
+#include "telemetry/nvml.h"
 #include "test_bundle.h"
 
 using namespace beralih;
@@ -295,4 +296,16 @@ TEST_CASE("a host whose device is lost withdraws its model and says so once", "[
   host.stop();
   CHECK(told == std::vector<std::string>{"the card is gone"});
   CHECK(reason == "the card is gone");
+}
+
+TEST_CASE("the driver's library tells clocks where it knows the card", "[device]") {
+  const auto reading = read_nvml("GPU-1");
+  REQUIRE(reading);
+  CHECK(reading->driver == "580.1");
+  CHECK(reading->sm_clock_mhz == 1980);
+  CHECK(reading->memory_clock_mhz == 2619);
+  CHECK(reading->temperature_c == 41);
+  CHECK(reading->power_w == 123.5);
+  CHECK_FALSE(read_nvml("GPU-2"));
+  CHECK_FALSE(read_nvml(""));
 }

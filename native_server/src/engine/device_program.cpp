@@ -3,6 +3,7 @@
 #include <torch/csrc/jit/passes/dead_code_elimination.h>
 
 #include <algorithm>
+#include <cstring>
 #include <map>
 #include <set>
 #include <string_view>
@@ -197,6 +198,21 @@ PixelTable::PixelTable(const PreprocessSpec& spec, at::Device device) {
   std::copy_n(table.front().data(), 3 * 256, table_.data_ptr<float>());
   table_ = table_.to(device);
   offsets_ = (at::arange(3, at::kInt) * 256).to(device);
+}
+
+bool PixelTable::equals_core(const PreprocessSpec& spec, at::Device device) {
+  PreprocessSpec plain = spec;
+  plain.channel_order = ChannelOrder::kRgb;
+  plain.layout = Layout::kNhwc;
+  Image ramp = Image::allocate(1, 256);
+  for (size_t i = 0; i < ramp.pixels.size(); ++i) ramp.pixels[i] = static_cast<uint8_t>(i / 3);
+  const Tensor expected = normalize(ramp, plain);
+  const at::Tensor pixels = at::from_blob(ramp.pixels.data(), {1, 1, 256, 3}, at::kByte);
+  const at::Tensor found =
+      PixelTable(spec, device).look_up(pixels.to(device)).to(at::kCPU).contiguous();
+  const auto bytes = expected.bytes();
+  return found.nbytes() == bytes.size() &&
+         std::memcmp(found.data_ptr(), bytes.data(), bytes.size()) == 0;
 }
 
 at::Tensor PixelTable::look_up(const at::Tensor& pixels) const {

@@ -45,6 +45,9 @@ class PixelTable {
  public:
   PixelTable(const PreprocessSpec& spec, at::Device device);
 
+  /// Whether every byte of every channel comes out as the core normalises it, on that device.
+  static bool equals_core(const PreprocessSpec& spec, at::Device device);
+
   /// `pixels`: uint8 [N, H, W, 3], in the channel order of the spec. Returns float32 [N, H, W, 3].
   at::Tensor look_up(const at::Tensor& pixels) const;
 

@@ -109,6 +109,11 @@ Result<std::unique_ptr<InferenceEngine>> make_device_engine(
   (void)at::empty({1}, at::TensorOptions().device((*lane)->device()));
   metadata.load.context_ms = milliseconds_since(start);
 
+  const PreprocessSpec& spec = bundle.contract().preprocessing;
+  if (spec.dtype == DataType::kFloat32 && !PixelTable::equals_core(spec, (*lane)->device())) {
+    return Error{ErrorCode::kInternal,
+                 "the device normalises pixels differently than the core; it must not be used"};
+  }
   const std::string dtype = options.dtype == "auto" ? "bf16" : options.dtype;
   const auto golden = golden_tensors(bundle);
   if (!golden) return golden.error();

@@ -165,6 +165,7 @@ void ModelHost::watch(const std::stop_token& stop) {
     if (const std::string fault = current()->scheduler().device_fault(); !fault.empty()) {
       judge(current(), fault);
       const std::lock_guard lock(mutex_);
+      wrong_ = true;  // the canary fails for the same reason and has nothing to add
       if (!stopped_ && events_.lost) events_.lost(fault);
       return;
     }
