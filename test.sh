@@ -12,10 +12,14 @@ suite_limit_s=900
 usage() {
   cat <<EOF
 usage: ./test.sh [--no-install] [full | SUITE…]
+       ./test.sh gpu [OPTIONS]
 
 Installs what is missing (Debian 12), builds, prepares the model, and runs the suites: ${default_suites[*]}
 "full" runs: ${full_suites[*]}
 Only where named: ${asked_suites[*]}
+
+"gpu" tests and measures on an NVIDIA card; it installs nothing and is skipped where there is none. Its options are those of
+tests/bench/gpu_bench.py, and --model NAME.
 
   --no-install    install nothing: name the packages that are missing, and stop
   --help          this text
@@ -29,6 +33,8 @@ wrong_use() {
   printf 'test.sh: %s\nValid words: full %s (--help says more)\n' "$1" "${full_suites[*]} ${asked_suites[*]}" >&2
   exit 2
 }
+
+[[ ${1:-} != gpu ]] || exec toolchains/gpu_test.sh "${@:2}"
 
 may_install=yes
 suites=()

@@ -187,6 +187,12 @@ def main():
     table = gpu_report.table(options.bundle.name, parts)
     (options.out / f"{options.bundle.name}.md").write_text(table)
     print(table)
+    found = list(gpu_report.checks(options.bundle.name, parts))
+    for what, holds in found:
+        if not holds:
+            print(f"does not hold: {what}")
+    good = sum(holds for _, holds in found)
+    print(f"checks: {good} hold, {len(found) - good} do not")
     if options.publish:
         gpu_report.publish(ROOT, options.bundle.name, parts, table)
 

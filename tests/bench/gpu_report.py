@@ -19,6 +19,24 @@ def share(bundle, images_per_second, matrix):
     return FLOPS[bundle] * images_per_second / matrix["flops_per_second"] if bundle in FLOPS else None
 
 
+def checks(bundle, parts):
+    """(what, whether it holds): what is right on any machine, and on a card, measured at leisure, how quick it must be."""
+    engine = parts["engine"]["result"]
+    yield "every golden case is reproduced", engine["golden"]["reproduced"]
+    yield "every picture has the processor's top-1", engine["pictures"]["top1_equal"] == engine["pictures"]["count"]
+    yield "one way to run the network was chosen", any(row["chosen"] for row in engine["candidates"])
+    if parts["engine"]["quick"] or not engine["device"].startswith("cuda:"):
+        return
+    torch, steady, full = (parts[name]["result"] for name in ("torch", "steady", "full"))
+    yield "50 requests/s: p99 within 10 ms", steady["latency_ms"]["p99"] <= 10
+    yield "50 requests/s: the claim of 50 ms holds", steady["verdict"]["passed"]
+    part = share(bundle, full["bare_images_per_second"], torch["matrix"])
+    if part is not None:
+        yield f"the engine reaches {WANTED_SHARE[bundle]:.0%} of the card's matrix rate", part >= WANTED_SHARE[bundle]
+    yield "HTTP with JPEG reaches 95 % of the bare engine", full["ratio"] >= 0.95
+    yield "no request failed under full load", full["jpeg"]["requests"]["failed"] == 0
+
+
 def rows(bundle, parts):
     engine, start, torch, steady, full = (parts[name]["result"] for name in ("engine", "start", "torch", "steady", "full"))
     latency, verdict = steady["latency_ms"], steady["verdict"]
