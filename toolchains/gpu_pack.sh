@@ -40,7 +40,7 @@ sed "s,^prefix=.*,prefix=\${pcfiledir}/../..,;s,^libdir=.*,libdir=\${prefix}/lib
 cp -L "$(command -v pkg-config)" "$prefix/bin/pkg-config"
 take "$libraries/$(objdump -p "$(readlink -f "$(command -v pkg-config)")" | awk '/NEEDED.*pkgconf/ {print $2}')"
 
-cp "$libraries"/libCatch2*.a "$prefix/lib/"
+dpkg -L catch2 | grep "/libCatch2.*[.]a$" | xargs -I{} cp {} "$prefix/lib/"
 
 for bundle in "$@"; do
   tar c -C models/bundles "$bundle" | split -b 50M -d -a 2 - ".gpu/bundles/$bundle.tar."

@@ -34,7 +34,8 @@ Tensor numbered(float value) {
 struct Card {
   std::atomic<size_t> memory_rows{1000};  ///< more rows do not fit
   std::atomic<bool> lost{false};
-  std::atomic<bool> open{true};  ///< finish() waits while it is not
+  std::atomic<bool> open{true};    ///< finish() waits while it is not
+  std::atomic<bool> begins{true};  ///< begin() waits while it is not
   std::atomic<size_t> most_under_way{0};
   std::atomic<size_t> calls_after_loss{0};
 };
@@ -46,6 +47,7 @@ class PipelinedEngine : public FakeEngine {
 
   size_t depth() const override { return 2; }
   Status begin(std::span<const Tensor> batch, size_t rows) override {
+    while (!card_.begins) std::this_thread::sleep_for(milliseconds(1));
     if (card_.lost) {
       ++card_.calls_after_loss;
       return Error{ErrorCode::kDeviceLost, "the card is gone"};
@@ -161,10 +163,12 @@ TEST_CASE("full batches overlap in an engine that can, and every answer is its o
   Card card;
   const auto scheduler = start(card, 4);
   warm(*scheduler);
+  card.begins = false;
   card.open = false;
   std::vector<float> values(50);
   for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i);
   auto answers = submit(*scheduler, values);
+  card.begins = true;
   while (card.most_under_way < 2) std::this_thread::sleep_for(milliseconds(1));
   CHECK(scheduler->metrics().running.load() >= 5);
   card.open = true;
@@ -183,24 +187,25 @@ TEST_CASE("a batch that is not full waits for the engine instead of overlapping"
   const auto scheduler = start(card, 4);
   warm(*scheduler);
   card.most_under_way = 0;
-  card.open = false;
-  auto answers = submit(*scheduler, {1, 2, 3});
-  std::this_thread::sleep_for(milliseconds(50));
-  CHECK(card.most_under_way == 1);
-  card.open = true;
+  card.begins = false;
+  auto answers = submit(*scheduler, {1});
+  while (scheduler->metrics().running.load() == 0) std::this_thread::sleep_for(milliseconds(1));
+  for (auto& answer : submit(*scheduler, {2, 3, 4})) answers.push_back(std::move(answer));
+  card.begins = true;
   for (auto& answer : answers) CHECK(answer.get());
+  CHECK(card.most_under_way == 1);
 }
 
 TEST_CASE("a failing request in overlapping batches fails alone", "[device]") {
   Card card;
   const auto scheduler = start(card, 4);
   warm(*scheduler);
-  card.open = false;
+  card.begins = false;
   std::vector<float> values(20);
   for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i);
   values[6] = -6;
   auto answers = submit(*scheduler, values);
-  card.open = true;
+  card.begins = true;
   for (size_t i = 0; i < answers.size(); ++i) {
     const auto outcome = answers[i].get();
     CHECK(static_cast<bool>(outcome) == (i != 6));
