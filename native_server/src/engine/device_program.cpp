@@ -197,7 +197,7 @@ PixelTable::PixelTable(const PreprocessSpec& spec, at::Device device) {
   table_ = at::empty({3 * 256}, at::kFloat);
   std::copy_n(table.front().data(), 3 * 256, table_.data_ptr<float>());
   table_ = table_.to(device);
-  offsets_ = (at::arange(3, at::kInt) * 255).to(device);
+  offsets_ = (at::arange(3, at::kInt) * 256).to(device);
 }
 
 bool PixelTable::equals_core(const PreprocessSpec& spec, at::Device device) {
