@@ -1,5 +1,7 @@
 // What a card needs of plain code: its name, its errors, whose turn it is among its buffers,
 // batches that overlap, memory that does not suffice, and the end of it.
+#include <dlfcn.h>
+
 #include <algorithm>
 #include <atomic>
 #include <catch2/catch.hpp>
@@ -304,6 +306,7 @@ TEST_CASE("a host whose device is lost withdraws its model and says so once", "[
 }
 
 TEST_CASE("the driver's library tells clocks where it knows the card", "[device]") {
+  REQUIRE(::dlopen(FAKE_NVML, RTLD_NOW | RTLD_LOCAL) != nullptr);
   const auto reading = read_nvml("GPU-1");
   REQUIRE(reading);
   CHECK(reading->driver == "580.1");

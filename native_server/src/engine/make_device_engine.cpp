@@ -131,7 +131,8 @@ Result<std::unique_ptr<InferenceEngine>> make_device_engine(
       trial = Error{ErrorCode::kInvalidBundle, short_message(exception)};
     }
     if (!trial) {
-      candidate.refusal = trial.error().message;
+      // Its first sentence: libtorch goes on with everything that it knows.
+      candidate.refusal = trial.error().message.substr(0, trial.error().message.find(". "));
       if (trial.error().code == ErrorCode::kDeviceLost) return trial.error();
       if (metadata.candidates.empty()) refusal = trial.error();
     } else {
