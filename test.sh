@@ -137,7 +137,7 @@ suite_asan_core() {
   UBSAN_OPTIONS=print_stacktrace=1 limited build/asan/tests/beralih_core_tests -r junit -o "$reports/asan_core.xml"
 }
 suite_asan() { UBSAN_OPTIONS=print_stacktrace=1 sanitized asan; }
-suite_tsan() { sanitized tsan; }
+suite_tsan() { TSAN_OPTIONS=suppressions=$PWD/toolchains/tsan.supp sanitized tsan; }
 suite_fuzz() { /usr/bin/python3 tests/fuzz/run_all.py "$reports/fuzz.xml" "${BERALIH_FUZZ_SECONDS:-300}"; }
 
 run_suite() {

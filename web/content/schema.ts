@@ -152,7 +152,7 @@ export interface Content extends LanguageName {
     loading: string
     preprocessing: string
     predicting: string
-    doneBoth: Message
+    doneBoth: { title: string; same: (label: string) => string; different: (page: string, server: string) => string }
     doneAlone: string
     doneRefused: string
     /** Added to the end of a run's notice. */

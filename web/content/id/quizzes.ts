@@ -3,7 +3,7 @@ import type { Quizzes } from '../schema'
 export const quizzes: Quizzes = {
   label: 'Pertanyaan',
   number: (position) => `Pertanyaan ${position}`,
-  commit: 'Kunci jawaban',
+  commit: 'Kunci pilihan',
   retry: 'Coba lagi',
   chooseFirst: 'Pilih satu jawaban dahulu; alasannya muncul sesudah dikunci.',
   right: 'Benar.',

@@ -108,7 +108,7 @@ describe('the page on a static host', () => {
     const scripts = asked.filter((path) => path.endsWith('.js'))
     const bytes = scripts.reduce((sum, path) => sum + gzipSync(readFileSync(join(web, 'dist', path)), { level: 9 }).length, 0)
     expect(scripts.length).toBeGreaterThan(0)
-    expect(bytes).toBeLessThan(60 * 1024)
+    expect(bytes, scripts.map((path) => `${path} ${gzipSync(readFileSync(join(web, 'dist', path)), { level: 9 }).length}`).join('\n')).toBeLessThan(60 * 1024)
     expect(asked.filter((path) => /\.wasm|\.onnx|contract|worker/.test(path.replace(/contract-[\w-]+\.js/, '')))).toEqual([])
     await page.context().close()
   })
@@ -148,6 +148,8 @@ describe('a server of another origin', () => {
       sent.push(`${request.method()} ${new URL(request.url()).pathname}`)
       const cors = { 'access-control-allow-origin': '*', 'access-control-allow-headers': '*', 'cross-origin-resource-policy': 'cross-origin' }
       if (request.method() === 'OPTIONS') return route.fulfill({ status: 204, headers: cors })
+      // A stream has no end that could be fetched first: a server of another version, without events.
+      if (new URL(request.url()).pathname === '/api/events') return route.fulfill({ status: 404, headers: cors })
       const response = await route.fetch({ url: request.url().replace(origin, native.url) })
       return route.fulfill({ response, headers: { ...response.headers(), ...cors } })
     })

@@ -49,7 +49,7 @@ test.each([1, 7, 10_000])('a stream in pieces of %i bytes is read up to the answ
   expect(told.map(describeServerEvent)).toEqual([
     'accepted, 2 before it',
     'preprocessed in 1.3 ms, tensor 2a39b82f',
-    'in a batch of 3 after 0.7 ms in the queue',
+    'in a batch of 3, 0.7 ms after its tensor was ready',
     null,
   ])
 })

@@ -61,7 +61,7 @@ export function describeServerEvent({ type, data }: ServerEvent): string | null 
     case 'preprocessed':
       return `preprocessed in ${ms(data.ms, 'ms')}, tensor ${text(record(data.tensor, 'tensor').sha256, 'tensor.sha256').slice(0, 8)}`
     case 'batched':
-      return `in a batch of ${number(data.batch_size, 'batch_size')} after ${ms(data.waited_ms, 'waited_ms')} in the queue`
+      return `in a batch of ${number(data.batch_size, 'batch_size')}, ${ms(data.waited_ms, 'waited_ms')} after its tensor was ready`
     case 'inferred':
       return `forward ${ms(data.ms, 'ms')}`
     case 'shed':

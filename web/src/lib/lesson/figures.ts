@@ -16,8 +16,11 @@ export function pageStages({ input, page }: Run): Stages | null {
 export function serverStages({ server }: Run): Stages | null {
   if (!server) return null
   const { decode, resize, normalize, queue, inference, postprocess, total } = server.answer.timings
-  // The server measures itself; the rest of the request's time was spent on the way.
-  return { network: Math.max(0, server.wallMs - total), queue, preprocess: decode + resize + normalize, inference, postprocess }
+  const preprocess = decode + resize + normalize
+  // The server measures itself; the rest of the request's time was spent on the way. What it took beyond its stages was
+  // waiting as well: for a thread that decodes.
+  const waited = Math.max(queue, total - preprocess - inference - postprocess)
+  return { network: Math.max(0, server.wallMs - total), queue: waited, preprocess, inference, postprocess }
 }
 
 /** From verified files to a model that answers: what each side did once. */

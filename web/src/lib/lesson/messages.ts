@@ -53,6 +53,15 @@ function remarks({ input, artifacts }: Run, { state }: Content, format: Format):
   return said.map((sentence) => ` ${sentence}`).join('')
 }
 
+/** Which class each side puts first, by the first of its names. */
+function outcome({ page, server }: Run, { state }: Content): string {
+  const firstName = (label: string | undefined) => label?.split(',')[0] ?? '–'
+  const index = page?.prediction.predictions[0]?.index
+  const ours = firstName(index === undefined ? undefined : page?.labels[index])
+  const theirs = firstName(server?.answer.predictions[0]?.label)
+  return ours === theirs ? state.doneBoth.same(ours) : state.doneBoth.different(ours, theirs)
+}
+
 export function noticeFor(run: Run, content: Content, format: Format): Notice {
   const { state, pageFailures, serverFailures, bench } = content
   const idle = factsFor({}, format)
@@ -74,5 +83,5 @@ export function noticeFor(run: Run, content: Content, format: Format): Notice {
       text: text(factsFor(facts, format)) + remarks(run, content, format),
     }
   }
-  return { tone: 'live', title: state.doneBoth.title, text: state.doneBoth.text(idle) + remarks(run, content, format) }
+  return { tone: 'live', title: state.doneBoth.title, text: outcome(run, content) + remarks(run, content, format) }
 }
