@@ -101,9 +101,9 @@ build_wasm beralih_wasm_modules
 build_page
 step "starting the server"
 [[ $terminal ]] && printf '\n'
-# The page's experiments start processes, so they are for this machine alone.
+# The page's experiments start processes, so they are for this machine alone, and not beside keys or TLS.
 lab=()
-[[ $host != 127.* && $host != localhost && $host != ::1 ]] || lab=(--lab)
+if [[ ($host == 127.* || $host == localhost || $host == ::1) && -z ${BERALIH_API_KEYS:-}${BERALIH_TLS_CERT:-} ]]; then lab=(--lab); fi
 on_device=() # on the CPU nothing is said, so that BERALIH_DEVICE passes through like the others
 [[ $device == cpu ]] || on_device=(--device "$device")
 serve=("build/$preset/native_server/beralih" serve "${on_device[@]}" --bundle "models/bundles/$model" --host "$host" --port "$port" --web web/dist "${lab[@]}")

@@ -84,6 +84,14 @@ def test_it_is_for_loopback_alone(binary, bundle, host):
     assert done.returncode == 1 and "loopback" in done.stderr and done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("option", ["--api-keys", "--tls-cert"])
+def test_it_is_not_for_a_server_with_keys_or_tls(binary, bundle, option, tmp_path):
+    more = ["--tls-key", str(tmp_path / "key.pem")] if option == "--tls-cert" else []
+    done = subprocess.run([binary, "serve", "--bundle", str(bundle), "--port", "0", "--lab", option, str(tmp_path / "file"), *more],
+                          capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1 and option in done.stderr and "--lab" in done.stderr and done.stderr.count("\n") == 1
+
+
 def test_it_says_what_it_can_do(lab):
     body = lab.request("GET", "/api/lab").json()
     assert body["schema"] == "beralih.lab/1" and body["running"] is None

@@ -46,9 +46,11 @@ def test_kept_connections_are_told_that_the_end_is_near(binary, bundle, tmp_path
         assert server.process.wait(30) == 0
 
 
-def test_reloads_by_signal_and_by_request_lose_nothing(binary, bundle, photograph, tmp_path):
-    load = reload_under_load(binary, bundle, photograph, tmp_path, ROUNDS, NO_NETWORK)
+@pytest.mark.parametrize("arguments", [NO_NETWORK, ()], ids=["null", "resnet34"])
+def test_reloads_by_signal_and_by_request_lose_nothing(binary, bundle, photograph, tmp_path, arguments):
+    load = reload_under_load(binary, bundle, photograph, tmp_path, ROUNDS, arguments)
     assert not load.lost and set(load.statuses) == {200}
+    assert load.statuses[200] > ROUNDS
 
 
 def test_a_killed_server_comes_back_on_its_socket(binary, bundle, photograph, tmp_path):

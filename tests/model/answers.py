@@ -58,7 +58,8 @@ def largest_difference(a: dict, b: dict) -> float:
 def randomize(network, pictures, seed: int):
     """Weights under which every layer decides the answer: a fresh network has layers of zeros, and batch norms that do
     nothing. The running statistics come from real pictures, then everything is moved off its special values, and the
-    last layer is scaled so that the classes differ."""
+    last layer is scaled so that the classes differ. Moved off gently: four times as far, efficientnet_v2_s turns float32's rounding
+    into other answers."""
     import torch
 
     torch.manual_seed(seed)
@@ -74,9 +75,9 @@ def randomize(network, pictures, seed: int):
         network(pictures)
         network.eval()
         for norm in norms:
-            norm.running_mean += norm.running_var.sqrt() * torch.randn_like(norm.running_mean) * 0.1
-            norm.running_var *= torch.empty_like(norm.running_var).uniform_(0.7, 1.4)
-            norm.weight.uniform_(0.8, 1.3)
-            norm.bias.normal_(0, 0.2)
+            norm.running_mean += norm.running_var.sqrt() * torch.randn_like(norm.running_mean) * 0.025
+            norm.running_var *= torch.empty_like(norm.running_var).uniform_(0.925, 1.1)
+            norm.weight.uniform_(0.95, 1.075)
+            norm.bias.normal_(0, 0.05)
         heads[-1] *= 3 / network(pictures).std()
     return network.eval()

@@ -132,6 +132,8 @@ export interface Content extends LanguageName {
     samples: string
     own: string
     noPreview: string
+    /** Beside samples, one of which may have the same name. */
+    ownName: (name: string) => string
     dropHint: string
     chosen: (name: string, bytes: string) => string
     run: string
@@ -188,6 +190,7 @@ export interface Content extends LanguageName {
     memory: string
     process: string
     inputFigure: string
+    cutCaption: string
     inputCaption: (original: string, crop: string, tensor: string) => string
     originalAlt: string
     cropAlt: string

@@ -1,5 +1,6 @@
 // The one script that stands in the page's head, fetched beside the text and never holding it up: the colour scheme and the
-// language that were chosen on an earlier visit; then, once the text has been painted, the page's program.
+// language that were chosen on an earlier visit; which buttons were pressed before their part of the page came to life (the
+// program presses them again then); and, once the text has been painted, the page's program.
 ;(function () {
   const page = document.documentElement
   const [main, ...others] = document.currentScript.dataset.program.split(' ')
@@ -16,6 +17,11 @@
     }
     void import(new URL(main, document.baseURI))
   }
+
+  addEventListener('click', ({ target }) => {
+    const button = target instanceof Element && target.closest('[data-island]:not([data-live]) button')
+    if (button) button.dataset.pressed = ''
+  })
 
   try {
     const theme = localStorage.getItem('beralih.theme')

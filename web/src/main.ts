@@ -31,8 +31,14 @@ for (const { name, component, props } of islands) {
   await breath()
   const live = prerendered ? hydrate : mount
   live(component, { target, props: { ...props, lesson } })
+  target.setAttribute('data-live', '')
 }
 lesson.learner.restore()
+// What was pressed before anything listened (start.js) is not lost.
+for (const button of document.querySelectorAll<HTMLElement>('button[data-pressed]')) {
+  delete button.dataset.pressed
+  button.click()
+}
 
 // A column that is shorter than the other stays in view; how far it may scroll away depends on its height.
 const heights = new ResizeObserver((entries) => {

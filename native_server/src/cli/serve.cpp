@@ -198,10 +198,10 @@ void serve(const ServeFlags& flags) {
                            stop_events.raise();
                          },
                  });
-  const std::shared_ptr<AccessControl> access = open_access(flags);
-  const std::shared_ptr<TlsIdentity> tls = open_tls(flags);
   const auto lab = make_lab(flags);
   if (!lab) fail_command(lab.error());
+  const std::shared_ptr<AccessControl> access = open_access(flags);
+  const std::shared_ptr<TlsIdentity> tls = open_tls(flags);
   HttpOptions http = flags.http;
   http.tls = tls;
   http.site = index_page(flags.web_directory);

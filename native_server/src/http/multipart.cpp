@@ -5,6 +5,8 @@
 #include <optional>
 #include <utility>
 
+#include "http/header_text.h"
+
 namespace beralih {
 namespace {
 
@@ -18,19 +20,6 @@ Error malformed(const std::string& what) {
 }
 
 std::string at_byte(size_t offset) { return " at byte " + std::to_string(offset); }
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
 
 /// The value in front of ";" or the end, plain or in quotes; takes it off `rest`. nullopt: a quote
 /// that does not end, or text behind it.

@@ -5,14 +5,10 @@
 #include <cstdlib>
 #include <string>
 
+#include "http/header_text.h"
+
 namespace beralih {
 namespace {
-
-std::string_view trim(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
 
 /// Takes the next element of a comma-separated list off `rest`.
 std::string_view next_element(std::string_view& rest, char separator) {

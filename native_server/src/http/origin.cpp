@@ -4,6 +4,8 @@
 #include <cctype>
 #include <charconv>
 
+#include "http/header_text.h"
+
 namespace beralih {
 namespace {
 
@@ -41,15 +43,13 @@ std::string join(const std::vector<std::string>& parts) {
 }  // namespace
 
 Result<std::string> parse_origin(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string known = lower(text);
   const auto* scheme = std::find_if(std::begin(kSchemes), std::end(kSchemes),
-                                    [&](const Scheme& s) { return lower.starts_with(s.prefix); });
+                                    [&](const Scheme& s) { return known.starts_with(s.prefix); });
   if (scheme == std::end(kSchemes))
     return not_an_origin(text, "it does not begin with http:// or https://");
 
-  const std::string_view rest = std::string_view(lower).substr(scheme->prefix.size());
+  const std::string_view rest = std::string_view(known).substr(scheme->prefix.size());
   const size_t bracket = rest.rfind(']');
   const size_t colon = rest.find(':', bracket == std::string_view::npos ? 0 : bracket);
   const std::string_view host = rest.substr(0, colon);

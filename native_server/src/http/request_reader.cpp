@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <utility>
 
+#include "http/header_text.h"
+
 namespace beralih {
 namespace {
 
@@ -32,19 +34,6 @@ bool is_target(std::string_view text) {
     return static_cast<unsigned char>(c) > 0x20 && c != 0x7f;
   });
   return visible && (text.starts_with('/') || text == "*");
-}
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
 }
 
 bool lists(std::string_view value, std::string_view wanted) {

@@ -1,6 +1,7 @@
 #include "http/routes.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "http/handlers.h"
@@ -22,45 +23,41 @@ struct Route {
 // What is not in the table is asked of the page's files.
 // clang-format off
 constexpr Route kRoutes[] = {
-    {"POST", "/api/classify",                               handle_classify},
-    {"GET",  "/api/contract",                               handle_contract,    Access::kPage},
-    {"GET",  "/api/artifacts",                              handle_artifacts},
-    {"GET",  "/api/events",                                 handle_events},
-    {"GET",  "/api/version",                                handle_version,     Access::kPage},
-    {"GET",  "/openapi.yaml",                               handle_openapi,     Access::kPage},
-    {"POST", "/api/admin/reload",                           handle_reload,      Access::kAdmin},
-    {"GET",  "/metrics",                                    handle_metrics,     Access::kMetrics},
-    {"GET",  "/bundle/*",                                   handle_bundle,      Access::kPage},
-    {"GET",  "/v2",                                         handle_server_metadata},
-    {"GET",  "/v2/health/live",                             handle_live,        Access::kHealth},
-    {"GET",  "/v2/health/ready",                            handle_ready,       Access::kHealth},
-    {"GET",  "/v2/models/{model}",                          handle_model_metadata},
-    {"GET",  "/v2/models/{model}/ready",                    handle_model_ready},
-    {"POST", "/v2/models/{model}/infer",                    handle_infer},
-    {"GET",  "/v2/models/{model}/versions/{version}",       handle_model_metadata},
-    {"GET",  "/v2/models/{model}/versions/{version}/ready", handle_model_ready},
-    {"POST", "/v2/models/{model}/versions/{version}/infer", handle_infer},
-    {"POST",   "/api/classify",                                      handle_classify},
-    {"GET",    "/api/contract",                                      handle_contract,        Access::kPage},
-    {"GET",    "/api/artifacts",                                     handle_artifacts},
-    {"POST",   "/api/admin/reload",                                  handle_reload,          Access::kAdmin},
-    {"GET",    "/api/lab",                                           handle_lab},
-    {"POST",   "/api/lab/runs",                                      handle_lab_start},
-    {"GET",    "/api/lab/runs/{run}",                                handle_lab_run},
-    {"DELETE", "/api/lab/runs/{run}",                                handle_lab_stop},
-    {"GET",    "/metrics",                                           handle_metrics,         Access::kMetrics},
-    {"GET",    "/bundle/*",                                          handle_bundle,          Access::kPage},
-    {"GET",    "/v2",                                                handle_server_metadata},
-    {"GET",    "/v2/health/live",                                    handle_live,            Access::kHealth},
-    {"GET",    "/v2/health/ready",                                   handle_ready,           Access::kHealth},
-    {"GET",    "/v2/models/{model}",                                 handle_model_metadata},
-    {"GET",    "/v2/models/{model}/ready",                           handle_model_ready},
-    {"POST",   "/v2/models/{model}/infer",                           handle_infer},
-    {"GET",    "/v2/models/{model}/versions/{version}",              handle_model_metadata},
-    {"GET",    "/v2/models/{model}/versions/{version}/ready",        handle_model_ready},
-    {"POST",   "/v2/models/{model}/versions/{version}/infer",        handle_infer},
+    {"POST",   "/api/classify",                                  handle_classify},
+    {"GET",    "/api/events",                                    handle_events},
+    {"GET",    "/api/contract",                                  handle_contract,        Access::kPage},
+    {"GET",    "/api/artifacts",                                 handle_artifacts},
+    {"GET",    "/api/version",                                   handle_version,         Access::kPage},
+    {"GET",    "/openapi.yaml",                                  handle_openapi,         Access::kPage},
+    {"POST",   "/api/admin/reload",                              handle_reload,          Access::kAdmin},
+    {"GET",    "/api/lab",                                       handle_lab},
+    {"POST",   "/api/lab/runs",                                  handle_lab_start},
+    {"GET",    "/api/lab/runs/{run}",                            handle_lab_run},
+    {"DELETE", "/api/lab/runs/{run}",                            handle_lab_stop},
+    {"GET",    "/metrics",                                       handle_metrics,         Access::kMetrics},
+    {"GET",    "/bundle/*",                                      handle_bundle,          Access::kPage},
+    {"GET",    "/v2",                                            handle_server_metadata},
+    {"GET",    "/v2/health/live",                                handle_live,            Access::kHealth},
+    {"GET",    "/v2/health/ready",                               handle_ready,           Access::kHealth},
+    {"GET",    "/v2/models/{model}",                             handle_model_metadata},
+    {"GET",    "/v2/models/{model}/ready",                       handle_model_ready},
+    {"POST",   "/v2/models/{model}/infer",                       handle_infer},
+    {"GET",    "/v2/models/{model}/versions/{version}",          handle_model_metadata},
+    {"GET",    "/v2/models/{model}/versions/{version}/ready",    handle_model_ready},
+    {"POST",   "/v2/models/{model}/versions/{version}/infer",    handle_infer},
 };
 // clang-format on
+
+/// Of two rows with the same address the second would never be reached.
+constexpr bool has_repeated_route() {
+  for (const Route* one = std::begin(kRoutes); one != std::end(kRoutes); ++one) {
+    for (const Route* other = one + 1; other != std::end(kRoutes); ++other) {
+      if (one->method == other->method && one->path == other->path) return true;
+    }
+  }
+  return false;
+}
+static_assert(!has_repeated_route());
 
 /// Otherwise the answer says why not.
 bool may(const Exchange& exchange, Access access) {

@@ -46,7 +46,7 @@ test('a picture is taken, the track ends with it, and the model sees it', async 
   await page.locator('dialog.camera').waitFor({ state: 'detached' })
   expect(await tracks()).toEqual(['ended'])
   expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Use the camera')
-  expect(await page.locator('.drop .name').innerText()).toMatch(/^camera-\d{6}\.png$/)
+  expect(await page.locator('.own .name').innerText()).toMatch(/^your camera-\d{6}\.png$/)
   expect(await run(page)).toBe('absent')
   expect(await page.locator('#tensor figcaption').innerText()).toMatch(/\d+ × \d+, PNG/)
 

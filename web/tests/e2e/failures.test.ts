@@ -70,9 +70,9 @@ describe('input', () => {
   })
 
   test('after all that the page goes on, and shows the picture again', async () => {
-    expect(await page.locator('.chosen .shot').innerText()).toBe('no preview')
+    expect(await page.locator('.own .shot').innerText()).toBe('no preview')
     await choose(page, 'dog2.jpg', dog)
-    await page.locator('.chosen img').waitFor()
+    await page.locator('.own img').waitFor()
     expect(await run(page)).toBe('done')
     expect((await topFive(page))[0]?.[0]).toBe('German shepherd')
   })

@@ -132,6 +132,25 @@ describe('the flow with a server', () => {
     await page.context().close()
   })
 
+  test('a press before the page has come to life is not lost', async () => {
+    const page = await (await browser.newContext()).newPage()
+    let release = (): void => undefined
+    const held = new Promise<void>((resolve) => (release = resolve))
+    await page.route(/assets\/index-.*\.js$/, async (route) => {
+      await held
+      await route.continue()
+    })
+    await page.goto(site.url, { waitUntil: 'domcontentloaded' })
+    await page.waitForFunction(() => document.querySelector('link[rel=modulepreload]')) // start.js has run
+    await page.locator('#run button').click()
+    expect(await page.locator('#run button').getAttribute('data-pressed')).toBe('')
+    expect(await page.locator('.notice').getAttribute('data-notice')).toBe('idle')
+    release()
+    await page.waitForFunction(() => document.querySelector('.notice')?.getAttribute('data-notice') === 'done')
+    expect(await page.locator('#run button').getAttribute('data-pressed')).toBeNull()
+    await page.context().close()
+  })
+
   test('pasted and dropped images are taken', async () => {
     const page = await visit(browser, site.url)
     const bytes = [...readFileSync(join(bundle, 'golden/dog1.jpg'))]
@@ -147,7 +166,7 @@ describe('the flow with a server', () => {
         },
         [kind, bytes] as const,
       )
-      expect(await page.locator('.drop .name').innerText()).toBe(`${kind}.jpg`)
+      expect(await page.locator('.own .name').innerText()).toBe(`${kind}.jpg Anda`)
     }
     expect(await run(page)).toBe('done')
     expect((await topFive(page))[0]?.[0]).toContain('Pembroke')
