@@ -37,7 +37,9 @@ std::string uuid_text(const cudaUUID_t& uuid) {
 class Graph final : public Recording {
  public:
   Graph(const std::function<void()>& work, at::cuda::MempoolId_t pool) {
-    graph_.capture_begin(pool);
+    // Globally, calls of other threads would break the recording, or fail because of it: at a
+    // reload one engine records while another answers.
+    graph_.capture_begin(pool, cudaStreamCaptureModeThreadLocal);
     try {
       work();
     } catch (...) {

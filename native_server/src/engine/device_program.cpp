@@ -102,11 +102,13 @@ Node* only_relu(const Value* value) {
   return is_kind(user, "aten::relu") || is_kind(user, "aten::relu_") ? user : nullptr;
 }
 
-/// An addition of two tensors, unscaled, that alone uses `value`; nullptr if there is none.
+/// An addition of two tensors, unscaled, that alone uses `value` and writes into nothing else;
+/// nullptr if there is none.
 Node* only_addition(const Value* value) {
   if (value->uses().size() != 1) return nullptr;
   Node* user = value->uses().front().user;
-  if (!is_kind(user, "aten::add") && !is_kind(user, "aten::add_")) return nullptr;
+  const bool into_value = is_kind(user, "aten::add_") && user->input(0) == value;
+  if (!is_kind(user, "aten::add") && !into_value) return nullptr;
   const auto alpha = torch::jit::toIValue(user->input(2));
   const bool tensors = user->input(0)->type()->isSubtypeOf(*c10::TensorType::get()) &&
                        user->input(1)->type()->isSubtypeOf(*c10::TensorType::get());
@@ -114,9 +116,9 @@ Node* only_addition(const Value* value) {
 }
 
 /// Replaces conv2d → relu, and conv2d → add → relu, by cuDNN's one call for each.
-size_t fuse_convolutions(Graph& graph) {
+size_t fuse_convolutions(const std::shared_ptr<Graph>& graph) {
   std::vector<Node*> nodes;
-  collect_nodes(graph.block(), nodes);
+  collect_nodes(graph->block(), nodes);
   size_t fused = 0;
   for (Node* node : nodes) {
     if (!is_kind(node, "aten::conv2d") || node->inputs().size() != 7) continue;
@@ -135,12 +137,14 @@ size_t fuse_convolutions(Graph& graph) {
     }
     for (size_t i = 2; i < 7; ++i) inputs.push_back(node->input(i));
     const torch::jit::WithInsertPoint at_relu(relu);
-    Node* run = graph.insertNode(graph.create(c10::Symbol::fromQualString(call), inputs));
+    Node* run = graph->insertNode(graph->create(c10::Symbol::fromQualString(call), inputs));
     run->output()->setType(c10::TensorType::get());
     relu->output()->replaceAllUsesWith(run->output());
     ++fused;
   }
-  torch::jit::EliminateDeadCode(graph.block());
+  // Given the graph and not its block, it knows what aliases what: only then may operations in
+  // place (relu_, add_) go, and the convolutions that they keep alive.
+  torch::jit::EliminateDeadCode(graph);
   return fused;
 }
 
@@ -152,7 +156,7 @@ DeviceProgram::DeviceProgram(const torch::jit::Module& program, at::Device devic
   // Folds what can be folded, in float32, and makes constants of the weights: the graph is all.
   const torch::jit::Module frozen = torch::jit::freeze(program);
   const auto graph = frozen.get_method("forward").graph()->copy();
-  if (form.fused) fused_nodes_ = fuse_convolutions(*graph);
+  if (form.fused) fused_nodes_ = fuse_convolutions(graph);
   const std::set<const Node*> kept = keep_head(*graph, form.type);
   Placement placement(device, form);
   std::vector<Node*> nodes;
