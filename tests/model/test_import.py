@@ -15,7 +15,6 @@ from model.answers import largest_difference, photographs, predict, probabilitie
 PICTURES = 4
 LOGIT_TOLERANCE = 2e-4          # of logits whose standard deviation is about 3
 TOLERANCE = 1e-4
-TIE = 1e-6                      # of probabilities
 
 
 def read_contract(folder: pathlib.Path) -> dict:
@@ -37,10 +36,7 @@ def assert_equal_answers(binary, folder, pictures, tensors, logits):
     for answer, tensor, wanted in zip(predict(binary, folder, pictures, classes), tensors, expected):
         assert answer["tensor"]["sha256"] == hashlib.sha256(tensor.numpy().tobytes()).hexdigest()
         found = probabilities(answer)
-        told = [p["index"] for p in answer["predictions"][:5]]
-        # The order, but of classes that are as good as equal: random weights make such ties.
-        ties = np.sort(wanted)[::-1][:5] - wanted[told]
-        assert np.abs(ties).max() <= TIE
+        assert [p["index"] for p in answer["predictions"][:5]] == list(np.argsort(-wanted, kind="stable")[:5])
         offsets = np.log(found) - np.log(wanted)
         worst = [max(worst[0], np.ptp(offsets)), max(worst[1], np.abs(found - wanted).max())]
     print(f"{folder.name}: max |logit difference| {worst[0]:.2e}, |probability difference| {worst[1]:.2e}")
