@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 namespace beralih {
 namespace {
@@ -17,6 +18,11 @@ constexpr double kLeastMs = 1e-3;  ///< of an engine too quick for the clock
 
 void ServiceTimes::add_bucket(size_t size, double milliseconds) {
   estimates_[size] = {std::max(milliseconds, 0.0), 0};
+}
+
+void ServiceTimes::remove_from(size_t size) {
+  while (estimates_.size() > 1 && estimates_.rbegin()->first >= size)
+    estimates_.erase(std::prev(estimates_.end()));
 }
 
 void ServiceTimes::record(size_t size, double milliseconds) {

@@ -13,6 +13,9 @@ class ServiceTimes {
   /// A batch size becomes usable, with a first measurement.
   void add_bucket(size_t size, double milliseconds);
 
+  /// The bucket and all larger ones are not to be used any more; the smallest always stays.
+  void remove_from(size_t size);
+
   /// Another measurement of a bucket.
   void record(size_t size, double milliseconds);
 
