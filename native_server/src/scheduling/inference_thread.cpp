@@ -264,6 +264,11 @@ void Scheduler::complete(InferenceEngine& engine, Finished finished) {
   if (rows) {
     const std::lock_guard lock(mutex_);
     times_.record(batch.bucket, finished.service_ms);
+    for (const QueuedRequest& request : batch.requests) {
+      if (!request.predicted_wait) continue;
+      const double taken_ms = Milliseconds(finished.end - request.predicted_wait->made).count();
+      times_.record_prediction(request.predicted_wait->milliseconds, taken_ms);
+    }
   }
   const TimePoint begin = finished.running.begin;
   const double inference_ms = Milliseconds(finished.end - begin).count();

@@ -18,7 +18,9 @@ std::string whole_ms(double milliseconds) {
 }  // namespace
 
 Admission::Admission(Admission&& other) noexcept
-    : owner_(std::exchange(other.owner_, nullptr)), terms_(std::move(other.terms_)) {}
+    : owner_(std::exchange(other.owner_, nullptr)),
+      terms_(std::move(other.terms_)),
+      predicted_wait_(other.predicted_wait_) {}
 
 Admission::~Admission() {
   if (owner_ != nullptr) owner_->release();
@@ -65,9 +67,9 @@ double Scheduler::predicted_ms(size_t count, Priority priority, TimePoint now) c
   return predict(queue_.ahead_of(priority, now, alone));
 }
 
-std::optional<Error> Scheduler::refusal(size_t count, const RequestTerms& terms,
-                                        TimePoint now) const {
-  const double predicted = predicted_ms(count, terms.priority, now);
+std::optional<Error> Scheduler::refusal(size_t count, const RequestTerms& terms, TimePoint now,
+                                        double predicted_ms) const {
+  const double predicted = predicted_ms * times_.caution();
   const size_t taken = admitted_ + queue_.size();
   // An idle engine takes one at once, which then does not wait.
   const size_t places = options_.queue_capacity + (running_ == 0 ? 1 : 0);
@@ -97,10 +99,12 @@ std::optional<Error> Scheduler::refusal(size_t count, const RequestTerms& terms,
 Result<std::vector<Admission>> Scheduler::admit(size_t count, const RequestTerms& terms) {
   SchedulerMetrics& metrics = *options_.metrics;
   bool swept = false;
+  PredictedWait prediction;
   for (;;) {
     const TimePoint now = options_.now();
     {
       const std::lock_guard lock(mutex_);
+      prediction = {now, predicted_ms(count, terms.priority, now)};
       if (stopping_) {
         metrics.shed_shutdown.fetch_add(count, std::memory_order_relaxed);
         return Error{ErrorCode::kUnavailable, "the server is shutting down"};
@@ -109,7 +113,7 @@ Result<std::vector<Admission>> Scheduler::admit(size_t count, const RequestTerms
         metrics.shed_shutdown.fetch_add(count, std::memory_order_relaxed);
         return Error{ErrorCode::kDeviceLost, device_fault_};
       }
-      auto refused = refusal(count, terms, now);
+      auto refused = refusal(count, terms, now, prediction.milliseconds);
       if (!refused) {
         admitted_ += count;
         metrics.accepted.fetch_add(count, std::memory_order_relaxed);
@@ -130,6 +134,9 @@ Result<std::vector<Admission>> Scheduler::admit(size_t count, const RequestTerms
   std::vector<Admission> places;
   places.reserve(count);
   for (size_t i = 0; i < count; ++i) places.push_back(Admission(this, terms));
+  // Others may overtake bulk requests, and of several only the last takes as long as predicted.
+  if (count == 1 && terms.priority == Priority::kInteractive)
+    places.front().predicted_wait_ = prediction;
   return places;
 }
 
@@ -154,8 +161,12 @@ InferenceAnswer Scheduler::submit(Admission admission, Tensor tensor, ObservedIt
     observed.observer->queued(observed.index,
                               static_cast<size_t>(std::max<int64_t>(others, 0)) + 1);
   }
-  QueuedRequest request{
-      std::move(tensor), std::move(admission.terms_), options_.now(), std::move(observed), {}};
+  QueuedRequest request{std::move(tensor),
+                        std::move(admission.terms_),
+                        options_.now(),
+                        std::move(observed),
+                        {},
+                        admission.predicted_wait_};
   admission.owner_ = nullptr;
   InferenceAnswer answer = request.answer.get_future();
   const std::lock_guard lock(mutex_);

@@ -68,6 +68,7 @@ class Admission {
 
   Scheduler* owner_;  ///< nullptr: used up
   RequestTerms terms_;
+  std::optional<PredictedWait> predicted_wait_;
 };
 
 class Scheduler {
@@ -150,7 +151,8 @@ class Scheduler {
   void publish_running() const;
   void drop(std::vector<DroppedRequest> dropped);
   double predicted_ms(size_t count, Priority priority, TimePoint now) const;
-  std::optional<Error> refusal(size_t count, const RequestTerms& terms, TimePoint now) const;
+  std::optional<Error> refusal(size_t count, const RequestTerms& terms, TimePoint now,
+                               double predicted_ms) const;
 
   SchedulerOptions options_;
   EngineMetadata metadata_;  ///< written before start() returns, read-only afterwards
