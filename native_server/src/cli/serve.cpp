@@ -164,6 +164,7 @@ std::shared_ptr<const StaticSite> index_page(const std::string& directory) {
 }
 
 void serve(const ServeFlags& flags) {
+  share_memory_pools();
   StopEvents stop_events;
   // Linking libtorch takes longer than anything else of a start whose hashes are known: beside all
   // of it. An error shows up in make_engine.
