@@ -41,6 +41,7 @@ def command_of(name, options, port):
             "uvicorn batching": [*uvicorn, str(HERE / "peers"), "micro_batching:app", *TUNED],
             "uvicorn tuned, tensors": [*uvicorn, str(HERE / "peers"), "tensor_inputs:app", *TUNED],
             "uvicorn tuned null": [*uvicorn, str(HERE / "peers"), "null_service:app", *TUNED],
+            "uvicorn tensor null": [*uvicorn, str(HERE / "peers"), "null_service:service", *TUNED],
             "uvicorn bare null": [*uvicorn, str(HERE / "peers"), "null_service:bare", *TUNED],
             "fastify onnx": [options.node, str(NODE_PEER / "server.mjs"), str(port)],
             "fastify null": [options.node, str(NODE_PEER / "null.mjs"), str(port), str(options.answer_bytes)]}[name]
@@ -58,7 +59,7 @@ class Peer:
         threads = str(len(options.server_cores))
         environment = {**os.environ, "BERALIH_BUNDLE": str(options.bundle), "BERALIH_THREADS": threads,
                        "BERALIH_ONNX": str(options.onnx), "BERALIH_ANSWER_BYTES": str(options.answer_bytes)}
-        if name.startswith(("uvicorn tuned", "uvicorn batching", "uvicorn bare")):
+        if name.startswith(("uvicorn tuned", "uvicorn batching", "uvicorn bare", "uvicorn tensor")):
             environment["OMP_NUM_THREADS"] = threads
         cores = ",".join(map(str, options.server_cores))
         self.process = subprocess.Popen(["taskset", "-c", cores, *command_of(name, options, self.port)], env=environment,

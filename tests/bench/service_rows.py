@@ -15,7 +15,8 @@ SECOND_MODEL = "mobilenet_v3_small"
 SECOND_MODEL_PEERS = ("native", "native packed", "native packed fp32", "uvicorn", "uvicorn tuned")
 NULL_PEERS = {
     "native null": "native server, --engine=null: everything but the network",
-    "uvicorn tuned null": "tuned uvicorn and FastAPI, as the Python service, with nothing behind (peers/null_service.py)",
+    "uvicorn tuned null": "tuned uvicorn and FastAPI, as the Python service: the body is read, nothing is done with it (peers/null_service.py)",
+    "uvicorn tensor null": "the same, and the body is made a tensor in a worker thread, as the service does",
     "uvicorn bare null": "tuned uvicorn, ASGI without a framework",
     "fastify null": "fastify with nothing behind",
 }
