@@ -40,16 +40,16 @@ def _null(result, peer):
 # (what, a peer's value, the opponent, "at least" or "at most", limit, why the default may miss it and what was tried)
 LIMITS = (
     ("images/s at saturation, resnet34", _value("capacity_per_s"), OPPONENT, "at least", 1.1,
-     "both run the same forward pass of libtorch on the same core, so a few per cent decide; --cpu-engine=packed computes it otherwise"),
+     "both run the same forward pass of libtorch on the same core, so a few per cent decide. Tried: --cpu-engine=packed, a quicker forward (its rows)"),
     ("images/s at saturation, mobilenet_v3_small", _second_model, OPPONENT, "at least", 1.5,
-     "both run the same forward pass, and it is the larger part of a request here too; --cpu-engine=packed computes it otherwise"),
+     "both run the same forward pass, and it is the larger part of a request here too. Tried: --cpu-engine=packed, a quicker forward (its rows)"),
     ("p99 at 0.7 x the opponent's capacity", _p99(AT_OPPONENTS), OPPONENT, "at most", 0.7,
-     "at one rate the queue for the one core decides, and both forwards take as long"),
+     "at one rate the queue for the one core decides, and both forwards take as long. Tried: --cpu-engine=packed, a quicker forward (its rows)"),
     ("p99, each at 0.7 x its own capacity", _p99("0.7 x capacity"), OPPONENT, "at most", 0.7,
-     "the queue for the one core decides, and both forwards take as long"),
+     "the queue for the one core decides, and both forwards take as long. Tried: --cpu-engine=packed, a quicker forward (its rows)"),
     ("p99 with 8 clients", _value("eight_clients_p99_ms"), "uvicorn", "at most", 0.5,
      "eight requests wait for one core, and each forward takes as long as the opponent's: no order of serving them makes the last one "
-     "twice as early; only a quicker forward does (--cpu-engine=packed)"),
+     "twice as early. Tried: --cpu-engine=packed, a quicker forward (its rows)"),
     ("resident memory", _value("memory_mb", "resident"), OPPONENT, "at most", 0.6,
      "the weights are mapped from their file and libtorch without what Debian links to it; what remains is libtorch's own"),
     ("start to ready", _value("ready_s"), OPPONENT, "at most", 0.3,
@@ -57,7 +57,7 @@ LIMITS = (
      "that does not ask for the 240 libraries it does not call, weights mapped instead of read, hashes remembered, linking begun before anything else"),
     ("null answers a second", _null, OPPONENT, "at least", 5,
      "the null engine leaves out the network alone: the protocol is parsed, the tensor checked, queued and handed from thread to thread (about "
-     "three context switches a request on one core), timed and counted, where the opponent only reads its body"),
+     "three context switches a request on one core), timed and counted, where the opponent only reads its body. Not tried: answering on the connection's own thread"),
 )
 
 
