@@ -9,6 +9,7 @@ import argparse
 import datetime
 import json
 import math
+import os
 import pathlib
 import platform
 import re
@@ -87,12 +88,14 @@ def main():
     parser.add_argument("serve", nargs="*", help="further options of serve, behind --")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
+    cores, load_average = len(os.sched_getaffinity(0)), os.getloadavg()[0]  # before anything of this runs
     cpu = re.search(r"model name\s*:\s*(.+)", pathlib.Path("/proc/cpuinfo").read_text()).group(1)
     with tempfile.TemporaryDirectory() as folder, Server(str(options.binary), options.bundle, "--quiet", "--lab", *options.serve,
                                                          log=pathlib.Path(folder) / "log") as server:
         server.wait_until_ready()
         facts = server.request("GET", "/api/artifacts").json()["server"]
-        about = {"schema": "beralih.recorded/1", "machine": f"{cpu}, {facts['threads']} threads, {facts['engine']} {facts['dtype']}",
+        about = {"schema": "beralih.recorded/1", "machine": f"{cpu}, {cores} cores, {facts['threads']} threads, {facts['engine']} {facts['dtype']}",
+                 "cores": cores, "load_average": load_average,
                  "versions": {"beralih": facts["version"], "libtorch": facts["libtorch"], "kernel": platform.release()}}
         for experiment, series in series_of(server):
             result = {**about, "experiment": experiment, "series": series,

@@ -16,6 +16,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <ctime>
 #include <fstream>
 #include <iterator>
@@ -125,9 +126,11 @@ class Load {
       const size_t head_end = client.answer.find("\r\n\r\n");
       if (head_end == std::string::npos) return;
       bytes.remove_prefix(head_end + 4 - before);
-      const size_t length = client.answer.find("Content-Length: ");
-      if (length > head_end) fail("an answer without Content-Length");
-      client.missing = std::strtoull(client.answer.c_str() + length + 16, nullptr, 10);
+      // Some servers write header names in lower case.
+      const char* length = ::strcasestr(client.answer.c_str(), "\r\nContent-Length: ");
+      if (length == nullptr || length > client.answer.c_str() + head_end)
+        fail("an answer without Content-Length");
+      client.missing = std::strtoull(length + 18, nullptr, 10);
       client.in_body = true;
     }
     client.missing -= std::min(client.missing, bytes.size());

@@ -2,15 +2,25 @@
 import math
 from html import escape
 
-COLORS = ("#0b6e4f", "#08a045", "#b23a48", "#d17a22", "#5b5f97", "#777777")
+import service_limits
+import service_rows
+
+# (on a light ground, on a dark one): each at least 4.5 to 1
+COLORS = (("#0b6e4f", "#4fd1a5"), ("#2b7a0b", "#9be564"), ("#1261a0", "#7cc4ff"), ("#b23a48", "#ff8a96"), ("#9a4f00", "#ffb366"),
+          ("#5b5f97", "#b3b7f5"), ("#666666", "#bdbdbd"))
+STYLE = ("<style>.ground{fill:#fff}text{fill:#1a1a1a}.grid{stroke:#ddd}"
+         + "".join(f".line{i}{{stroke:{light}}}.dot{i}{{fill:{light}}}" for i, (light, _) in enumerate(COLORS))
+         + "@media (prefers-color-scheme:dark){.ground{fill:#14171c}text{fill:#e8e8e8}.grid{stroke:#3a3f47}"
+         + "".join(f".line{i}{{stroke:{dark}}}.dot{i}{{fill:{dark}}}" for i, (_, dark) in enumerate(COLORS)) + "}</style>")
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 720, 380, 64, 56, 24, 170
 
 
 def table(result):
-    machine = result["machine"]
+    machine, ceiling = result["machine"], result["ceiling"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     lines = [f"{result['bundle']['name']} {result['bundle']['version']}, {result['image']}; {result['date'][:10]}, {machine['cpu']}, "
-             f"{result['server_cores']} core(s) for the service and one for the load generator; {versions}. "
+             f"{result['server_cores']} core(s) for the service and one for the load generator, load average {machine['load_average']:.2f} before; "
+             f"{versions}. "
              f"{result['rounds']} round(s) of {result['seconds_per_load']} s a load."
              + (" **A trial with short rounds: not to be published.**" if result["quick"] else ""), "",
              "| | images/s | p99 at 10/s | p99 at 0.7 x own capacity | p99, 8 clients | served at 1.2 x | ready | first answer | "
@@ -25,9 +35,18 @@ def table(result):
             f"| {peer['killed_to_ready_s']:.2f} s | {peer['memory_mb']['resident']:.0f} ({peer['memory_mb']['private']:.0f}) MB "
             f"| {peer['lost_at_sigterm']} |")
     lines += ["", *(f"- {name}: {peer['what']}" for name, peer in result["peers"].items())]
+    if ceiling:
+        rows = ceiling["rows"]
+        lines.append(f"- ceiling, libtorch alone without HTTP: {1e3 / rows['plain_forward']['wall_ms_per_image']:.1f} images/s as native, "
+                     f"{1e3 / rows['fp32_forward']['wall_ms_per_image']:.1f} packed in fp32, {1e3 / rows['best_forward']['wall_ms_per_image']:.1f} {ceiling['chosen']}")
     warnings = [f"- {name} at {load['at']}: {warning}" for name, peer in result["peers"].items() for load in peer["loads"]
                 if load["at"] != "1.2 x capacity" for warning in load["client_warnings"]]
     return "\n".join([*lines, *(["", "What the load generator noticed:", *warnings] if warnings else [])]) + "\n"
+
+
+def whole_text(result):
+    """What stands in README.md and services.md, but for the plots."""
+    return (table(result) if result["peers"] else "") + service_rows.tables(result) + "\n" + service_limits.table(result["limits"])
 
 
 def plot(title, x_title, y_title, series, x_ticks):
@@ -43,11 +62,12 @@ def plot(title, x_title, y_title, series, x_ticks):
         return LEFT + across * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - up * (HEIGHT - TOP - BOTTOM)
 
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}" '
-             'font-family="sans-serif" font-size="12"><rect width="100%" height="100%" fill="#fff"/>'
+             'font-family="sans-serif" font-size="12">'
+             f'{STYLE}<rect width="100%" height="100%" class="ground"/>'
              f'<text x="{LEFT}" y="15" font-weight="bold">{escape(title)}</text>']
     for power in range(low, high + 1):
         _, y = at(min(xs), 10 ** power)
-        parts.append(f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" stroke="#ddd"/>'
+        parts.append(f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" class="grid"/>'
                      f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{10 ** power:g}</text>')
     for x, text in x_ticks:
         across, _ = at(x, 10 ** low)
@@ -56,13 +76,13 @@ def plot(title, x_title, y_title, series, x_ticks):
     parts.append(f'<text x="{middle}" y="{HEIGHT - 12}" text-anchor="middle">{escape(x_title)}</text>'
                  f'<text transform="translate(14 {HEIGHT / 2}) rotate(-90)" text-anchor="middle">{escape(y_title)}</text>')
     for index, (name, points) in enumerate(series.items()):
-        color, dash = COLORS[index % len(COLORS)], ("", "6 3", "2 3")[index % 3]
+        color, dash = index % len(COLORS), ("", "6 3", "2 3")[index % 3]
         places = [at(*point) for point in points]
         line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-        parts.append(f'<polyline points="{line}" fill="none" stroke="{color}" stroke-width="2" stroke-dasharray="{dash}"/>')
-        parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{color}"/>' for x, y in places]
+        parts.append(f'<polyline points="{line}" fill="none" class="line{color}" stroke-width="2" stroke-dasharray="{dash}"/>')
+        parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" class="dot{color}"/>' for x, y in places]
         key = TOP + 16 + 20 * index
-        parts.append(f'<path d="M{WIDTH - RIGHT + 12} {key}h24" stroke="{color}" stroke-width="2" stroke-dasharray="{dash}"/>'
+        parts.append(f'<path d="M{WIDTH - RIGHT + 12} {key}h24" class="line{color}" stroke-width="2" stroke-dasharray="{dash}"/>'
                      f'<text x="{WIDTH - RIGHT + 42}" y="{key + 4}">{escape(name)}</text>')
     return "".join(parts) + "</svg>\n"
 

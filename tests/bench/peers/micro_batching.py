@@ -2,7 +2,7 @@
 
     uvicorn --app-dir tests/bench/peers micro_batching:app --loop uvloop --http httptools
 """
-import asyncio, os, pathlib, sys
+import asyncio, hashlib, os, pathlib, sys
 
 import torch
 
@@ -47,6 +47,7 @@ async def classify(request: Request, k: int = 5):
     waiting.put_nowait((tensor, answer))
     top = torch.softmax((await answer).double(), 0).topk(k)
     return {"model": {"name": service.CONTRACT["name"], "version": service.CONTRACT["version"]},
+            "tensor": {"datatype": "FP32", "shape": list(tensor.shape), "sha256": hashlib.sha256(tensor.numpy()).hexdigest()},
             "predictions": [{"index": i, "label": service.LABELS[i], "probability": p}
                             for p, i in zip(top.values.tolist(), top.indices.tolist())]}
 

@@ -53,6 +53,39 @@ test('a server is killed under load: what was lost, and when it answered again',
   expect(await lab.locator('svg[role=img] .dot-refused').count()).toBe(value('Requests sent') - value('Answered ')) // each in the chart
 })
 
+describe('Python or C++', () => {
+  test('a server without a Python service beside it offers no measurement', async () => {
+    const lab = await open(page, 'python-or-cpp')
+    await lab.locator('[data-lab=recorded], [data-lab=no-recorded]').first().waitFor()
+    expect(await lab.getByRole('button', { name: 'Measure both services now' }).count()).toBe(0)
+  })
+
+  test('both services, as ./run.sh --with-python starts them, at one rate', async () => {
+    // The other service answers the same address; without a network it is as quick, and which is which still shows.
+    const other = await startNative(['--engine', 'null'])
+    const beside = await startNative(['--web', join(web, 'dist'), '--lab', '--engine', 'null', '--lab-peer', `${other.url}/api/classify`])
+    const asked = async () => Number(/^beralih_http_requests_total\{[^}]*classify[^}]*\} (\d+)/m.exec(await (await fetch(`${other.url}/metrics`)).text())?.[1] ?? 0)
+    const visitor = await visit(browser, `${beside.url}/en/`)
+    try {
+      const errors = watchErrors(visitor)
+      const before = await asked()
+      const lab = await open(visitor, 'python-or-cpp')
+      await lab.getByRole('button', { name: 'Measure both services now' }).click()
+      await lab.locator('[data-lab=live-reading]').waitFor({ timeout: 50_000 })
+      const found = await rows(visitor, 'live-python')
+      expect(found.map((row) => /^(native server|inference_service\.py under uvicorn) [\d.,]+ [\d.,]+ [\d.,]+ [\d.,]+ [\d,]+$/.exec(row)?.[1])).toEqual(['native server', 'inference_service.py under uvicorn'])
+      expect(await lab.locator('[data-lab=live-reading]').innerText()).toMatch(/At [\d,]+ requests per second, 99 of 100 answers took at most/)
+      expect(await lab.locator('svg[role=img]').count()).toBe(2)
+      expect(await asked()).toBeGreaterThan(before) // it was the other one that answered for Python
+      sound(errors)
+    } finally {
+      await visitor.context().close()
+      await beside.stop()
+      await other.stop()
+    }
+  })
+})
+
 describe('the challenge', () => {
   test('runs the learner’s plan, finds the rate, then holds the one asked for', async () => {
     const lab = await open(page, 'challenge-run')
