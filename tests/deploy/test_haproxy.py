@@ -7,14 +7,15 @@ import shutil
 import signal
 import socket
 import subprocess
-import threading
 import time
 
 import pytest
 
+from deploy_load import Load, altered_bundle, capacity, classify, contract_hash, newer_bundle
 from server_process import Server
 
 CONFIGURATION = pathlib.Path(__file__).resolve().parents[2] / "native_server" / "deploy" / "haproxy.cfg"
+NAMES = ("one", "two", "three")
 
 
 def free_ports(count):
@@ -43,7 +44,7 @@ class Cluster:
         self.log = open(folder / "haproxy.log", "w")
         self.proxy = subprocess.Popen(["haproxy", "-W", "-db", "-f", str(CONFIGURATION)], env=environment, stdout=self.log,
                                       stderr=subprocess.STDOUT)
-        self.wait(lambda: self.status("/v2/health/ready") == 200)
+        self.wait(self.ready)
 
     def start(self, index, bundle=None):
         self.starts += 1
@@ -54,26 +55,33 @@ class Cluster:
         self.replicas[index] = self.start(index, bundle)
         self.replicas[index].wait_until_ready()
 
-    def status(self, path, body=None):
+    def ready(self):
         connection = http.client.HTTPConnection("127.0.0.1", self.front, timeout=60)
         try:
-            connection.request("POST" if body else "GET", path, body, {"Content-Type": "image/jpeg"} if body else {})
-            response = connection.getresponse()
-            response.read()
-            return response.status
+            connection.request("GET", "/v2/health/ready")
+            return connection.getresponse().status == 200
         except (OSError, http.client.HTTPException):
-            return 0
+            return False
         finally:
             connection.close()
 
-    def states(self):
-        """What HAProxy thinks of each replica: "UP", "DOWN"."""
+    def admin(self, command):
         with socket.socket(socket.AF_UNIX) as admin:
             admin.connect(str(self.folder / "admin.sock"))
-            admin.sendall(b"show stat\n")
-            text = b"".join(iter(lambda: admin.recv(65536), b"")).decode()
-        rows = [line.split(",") for line in text.splitlines() if line.startswith("replicas,")]
-        return {row[1]: row[17].split()[0] for row in rows if row[1] != "BACKEND"}
+            admin.sendall(command.encode() + b"\n")
+            return b"".join(iter(lambda: admin.recv(65536), b"")).decode()
+
+    def _servers(self):
+        rows = [line.split(",") for line in self.admin("show stat").splitlines() if line.startswith("replicas,")]
+        return {row[1]: row for row in rows if row[1] != "BACKEND"}
+
+    def states(self):
+        """What HAProxy thinks of each replica: "UP", "DOWN"."""
+        return {name: row[17].split()[0] for name, row in self._servers().items()}
+
+    def sessions(self, name):
+        """How many requests HAProxy has ever given to it."""
+        return int(self._servers()[name][7])
 
     @staticmethod
     def wait(true, seconds=60):
@@ -99,73 +107,81 @@ def cluster(binary, bundle, tmp_path):
     running.close()
 
 
-class Load:
-    """Requests at a steady rate, whatever comes back, until the `with` block ends. None is sent twice."""
-
-    def __init__(self, cluster, image, per_second):
-        self.cluster, self.image, self.interval = cluster, image, 1 / per_second
-        self.statuses, self._ended = [], threading.Event()
-
-    def _send(self):
-        status = self.cluster.status("/api/classify", self.image)
-        self.statuses.append(status)
-
-    def _run(self):
-        with concurrent.futures.ThreadPoolExecutor(64) as pool:
-            at = time.monotonic()
-            while not self._ended.is_set():
-                pool.submit(self._send)
-                at += self.interval
-                time.sleep(max(0.0, at - time.monotonic()))
-
-    def __enter__(self):
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-        time.sleep(1)
-        return self
-
-    def __exit__(self, *_):
-        time.sleep(1)
-        self._ended.set()
-        self._thread.join()
-        print(f"{len(self.statuses)} requests, statuses { {s: self.statuses.count(s) for s in set(self.statuses)} }")
-
-
 @pytest.fixture
 def image(bundle):
     return (bundle / "golden" / "dog2.jpg").read_bytes()
 
 
-def test_a_killed_replica_costs_no_request(cluster, image):
-    with Load(cluster, image, per_second=6) as load:
-        cluster.replicas[0].process.send_signal(signal.SIGKILL)
-        cluster.replicas[0].process.wait()
-        cluster.wait(lambda: cluster.states()["one"] == "DOWN")
-        cluster.restart(0)
-        cluster.wait(lambda: cluster.states()["one"] == "UP")
-    assert set(load.statuses) == {200} and len(load.statuses) >= 12
+@pytest.fixture
+def per_second(cluster, image, measured):
+    """70 % of what the three replicas answer here."""
+    full = capacity(cluster.front, image)
+    measured(f"three replicas, one thread each, answer {full:.1f} requests/s on {os.cpu_count()} cores, which the clients share")
+    return 0.7 * full
 
 
-def test_a_rolling_update_costs_no_request(cluster, bundle, image, tmp_path):
-    new = tmp_path / "new"
-    shutil.copytree(bundle, new)
-    with Load(cluster, image, per_second=6) as load:
-        for index, name in enumerate(("one", "two", "three")):
+def kill(cluster, index):
+    name = NAMES[index]
+    cluster.replicas[index].process.send_signal(signal.SIGKILL)
+    cluster.replicas[index].process.wait()
+    cluster.wait(lambda: cluster.states()[name] == "DOWN")
+    cluster.restart(index)
+    cluster.wait(lambda: cluster.states()[name] == "UP")
+
+
+def test_a_killed_replica_costs_no_request(cluster, image, per_second, measured):
+    """BERALIH_DEPLOY_REQUESTS: kill one after the other until so many were sent; else once."""
+    wanted = int(os.environ.get("BERALIH_DEPLOY_REQUESTS", "0"))
+    kills = 0
+    with Load(cluster.front, image, per_second) as load:
+        while kills == 0 or len(load.first) < wanted:
+            kill(cluster, kills % len(NAMES))
+            kills += 1
+    measured(f"kill -9, {kills} time(s): {load}")
+    assert len(load.first) >= 12
+    assert load.failed_twice == 0
+    assert load.failed_once <= 0.001 * len(load.first)
+
+
+def test_a_rolling_update_costs_no_request(cluster, bundle, image, per_second, measured, tmp_path):
+    new = newer_bundle(bundle, tmp_path / "new")
+    with Load(cluster.front, image, per_second) as load:
+        for index, name in enumerate(NAMES):
             assert cluster.replicas[index].stop() == 0
             cluster.restart(index, new)
             cluster.wait(lambda: cluster.states()[name] == "UP")
-    assert set(load.statuses) == {200} and len(load.statuses) >= 12
+    measured(f"rolling update to a new bundle: {load}")
+    assert load.failed_once == 0 and len(load.first) >= 12
+    assert set(load.contracts) == {contract_hash(bundle), contract_hash(new)} and load.contracts[-1] == contract_hash(new)
 
 
-def test_an_altered_bundle_gets_no_traffic(cluster, bundle, image, tmp_path):
-    broken = tmp_path / "broken"
-    shutil.copytree(bundle, broken)
-    with open(broken / "weights.safetensors", "r+b") as weights:
-        weights.seek(-1, os.SEEK_END)
-        weights.write(b"\x7f")
-    assert cluster.replicas[0].stop() == 0
-    cluster.replicas[0] = cluster.start(0, broken)
-    assert cluster.replicas[0].process.wait(60) == 1
-    cluster.wait(lambda: cluster.states()["one"] == "DOWN")
-    assert [cluster.status("/api/classify", image) for _ in range(9)] == [200] * 9
-    assert "POST" not in cluster.replicas[0].log()
+def test_an_altered_bundle_gets_no_traffic(cluster, bundle, image, per_second, measured, tmp_path):
+    broken = altered_bundle(bundle, tmp_path / "broken")
+    with Load(cluster.front, image, per_second) as load:
+        assert cluster.replicas[0].stop() == 0
+        before = cluster.sessions("one")
+        cluster.replicas[0] = cluster.start(0, broken)
+        assert cluster.replicas[0].process.wait(60) == 1
+        cluster.wait(lambda: cluster.states()["one"] == "DOWN")
+        time.sleep(1)
+        asked = cluster.sessions("one") - before
+    log = cluster.replicas[0].log()
+    measured(f"altered bundle: {asked} requests reached it; {load}")
+    assert "weights.safetensors" in log and "ready in" not in log and "POST" not in log
+    assert asked == 0 and load.failed_once == 0
+
+
+def test_a_tenth_of_the_weight_gets_a_tenth_of_the_traffic(cluster, bundle, image, measured, tmp_path):
+    """A canary: one replica with the new bundle and a small weight."""
+    new = newer_bundle(bundle, tmp_path / "new")
+    assert cluster.replicas[2].stop() == 0
+    cluster.restart(2, new)
+    cluster.wait(lambda: cluster.states()["three"] == "UP")
+    # leastconn takes whoever has nothing to do; as many askers as replicas keep all of them busy.
+    assert cluster.admin("set server replicas/three weight 10%").strip() == ""
+    with concurrent.futures.ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda _: classify(cluster.front, image), range(96)))
+    assert {status for status, _ in answers} == {200}
+    share = sum(contract == contract_hash(new) for _, contract in answers) / len(answers)
+    measured(f"canary of weight 10 beside 100 and 100: {100 * share:.0f} % of the requests")
+    assert 0 < share < 0.2
