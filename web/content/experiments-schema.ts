@@ -94,6 +94,7 @@ export interface LabContent {
     none: string
     needsLab: string
     from: (date: string, machine: string) => string
+    caption: string
     series: string
     requests: string
     lost: string

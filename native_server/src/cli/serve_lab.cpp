@@ -46,8 +46,10 @@ Result<std::shared_ptr<Lab>> make_lab(const ServeFlags& flags) {
                      flags.http.host + "; leave out --lab or --host"};
   }
   // The experiments send their own load to this server, without a key and without TLS.
-  for (const auto& [name, value] : {std::pair{"--api-keys", &flags.api_keys},
-                                    std::pair{"--tls-cert", &flags.tls_certificate}}) {
+  for (const auto& [name, value] : {
+           std::pair{"--api-keys", &flags.api_keys       },
+           std::pair{"--tls-cert", &flags.tls_certificate}
+  }) {
     if (value->empty()) continue;
     return Error{ErrorCode::kInvalidArgument,
                  "--lab is for a lesson on one machine and does not go together with " +

@@ -93,6 +93,7 @@ export const lab: LabContent = {
     none: 'This needs a server in lab mode, which did not answer here, and recorded results are not part of this build. No number is shown, because none was measured.',
     needsLab: 'Live, this needs a server in lab mode. What follows is recorded.',
     from: (date, machine) => `Recorded on ${date}, on ${machine}.`,
+    caption: 'Recorded: the time of an answer, and what was lost',
     series: 'Series',
     requests: 'Requests',
     lost: 'Lost',

@@ -93,6 +93,7 @@ export const lab: LabContent = {
     none: 'Ini memerlukan server dalam mode lab, yang tidak menjawab di sini, dan hasil rekaman tidak termasuk dalam bangunan ini. Tidak ada angka yang ditampilkan, karena tidak ada yang diukur.',
     needsLab: 'Secara langsung, ini memerlukan server dalam mode lab. Yang berikut adalah rekaman.',
     from: (date, machine) => `Direkam pada ${date}, di ${machine}.`,
+    caption: 'Rekaman: waktu jawaban, dan apa yang hilang',
     series: 'Deret',
     requests: 'Permintaan',
     lost: 'Hilang',

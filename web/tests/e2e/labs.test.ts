@@ -108,7 +108,8 @@ describe('experiments that need a lab server or a recording', () => {
     const [start, each, first] = numbers
     expect(each?.[1]).toBeGreaterThan(1.3 * (start?.[1] ?? NaN)) // every request pays for the load
     expect(first?.[0]).toBeGreaterThan(1.3 * (first?.[1] ?? NaN)) // only the first does
-    expect(await lab.locator('svg[role=img]').count()).toBe(3)
+    expect(await lab.locator('.lab-chart:not(.recorded) svg[role=img]').count()).toBe(3)
+    expect(await lab.locator('.recorded svg[role=img]').count()).toBe(existsSync(join(repository, 'tests/bench/results/when-to-load.json')) ? 1 : 0)
   })
 
   test('failure: requests in the killed worker are lost, and the next one recovers', async () => {
