@@ -5,17 +5,21 @@ cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 
 default_suites=(format core server fuzz_replay wasm_core wasm_core_scalar wasm python web e2e asan_core)
 # What takes longer than the default run allows.
-full_suites=("${default_suites[@]}" asan tsan fuzz model_1gb importers restarts bad_company overload soak deploy)
+full_suites=("${default_suites[@]}" asan tsan fuzz model_1gb importers cuda_headers restarts bad_company overload soak deploy)
 asked_suites=(bench) # neither in the default nor in "full": its figures need a machine that does nothing else
 suite_limit_s=900
 
 usage() {
   cat <<EOF
 usage: ./test.sh [--no-install] [full | SUITE…]
+       ./test.sh gpu [OPTIONS]
 
 Installs what is missing (Debian 12), builds, prepares the model, and runs the suites: ${default_suites[*]}
 "full" runs: ${full_suites[*]}
 Only where named: ${asked_suites[*]}
+
+"gpu" tests and measures on an NVIDIA card; it installs nothing and is skipped where there is none. Its options are those of
+tests/bench/gpu_bench.py, and --model NAME.
 
   --no-install    install nothing: name the packages that are missing, and stop
   --help          this text
@@ -29,6 +33,8 @@ wrong_use() {
   printf 'test.sh: %s\nValid words: full %s (--help says more)\n' "$1" "${full_suites[*]} ${asked_suites[*]}" >&2
   exit 2
 }
+
+[[ ${1:-} != gpu ]] || exec toolchains/gpu_test.sh "${@:2}"
 
 may_install=yes
 suites=()
@@ -69,6 +75,8 @@ suite_python() {
 }
 suite_model_1gb() { slow_test model_1gb; }
 suite_importers() { slow_test importers; }
+# Compiles what needs a card against the headers of libtorchs that have CUDA; needs no card.
+suite_cuda_headers() { slow_test cuda_headers; }
 suite_overload() { slow_test overload; }
 # BERALIH_SOAK_SECONDS: 120 where it is not set. Behind asan, which builds the server of its second half.
 suite_soak() { suite_limit_s=$((${BERALIH_SOAK_SECONDS:-120} * 2 + 300)) slow_test soak; }

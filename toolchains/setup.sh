@@ -110,11 +110,11 @@ build_preset() {
     cmake --build --preset "$1" --target "$target"
 }
 
-# build_release TARGET
+# build_release TARGET [PRESET]: PRESET, where another than release, is one like it.
 build_release() {
   local hint="Mend what the lines above name."
   step "building (cmake, ninja)"
-  if ! build_preset release "$1"; then
+  if ! build_preset "${2:-release}" "$1"; then
     grep -qs 'Killed signal' "$build_log" &&
       hint="The compiler ran out of memory. Fewer at a time: export CMAKE_BUILD_PARALLEL_LEVEL=1"
     fail "the build stopped" "$build_log" "$hint"

@@ -16,6 +16,8 @@ std::string_view error_code_name(ErrorCode code) {
     case ErrorCode::kDeadlineExceeded: return "deadline_exceeded";
     case ErrorCode::kCancelled: return "cancelled";
     case ErrorCode::kUnavailable: return "unavailable";
+    case ErrorCode::kOutOfMemory: return "out_of_memory";
+    case ErrorCode::kDeviceLost: return "device_lost";
     case ErrorCode::kInternal: return "internal";
   }
   return "internal";

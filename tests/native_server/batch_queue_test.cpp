@@ -94,6 +94,19 @@ TEST_CASE("the predicted wait counts whole batches", "[batching]") {
   CHECK(times.completion_ms(11, false) == Approx(48));
 }
 
+TEST_CASE("what came later than predicted makes the next prediction more cautious", "[batching]") {
+  ServiceTimes times = batching_pays();
+  CHECK(times.caution() == 1);
+  for (int i = 0; i < 100; ++i) times.record_prediction(100, 120);
+  CHECK(times.caution() == Approx(1.2).epsilon(0.01));
+  for (int i = 0; i < 200; ++i) times.record_prediction(100, i % 2 == 0 ? 90 : 110);
+  CHECK(times.caution() == Approx(1.3).epsilon(0.05));  // three times a deviation of 0.1
+  for (int i = 0; i < 100; ++i) times.record_prediction(100, 50);
+  CHECK(times.caution() == Approx(1).epsilon(0.001));  // sooner than predicted never admits more
+  times.record_prediction(1, 10'000);  // one pause of the machine counts as twice the prediction
+  CHECK(times.caution() < 1.7);
+}
+
 TEST_CASE("without delay what waits is taken at once, with delay the oldest waits for company",
           "[batching]") {
   BatchQueue at_once{std::chrono::microseconds(0)};

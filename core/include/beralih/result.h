@@ -23,6 +23,8 @@ enum class ErrorCode {
   kDeadlineExceeded,   ///< accepted, but not begun before its deadline
   kCancelled,          ///< whoever asked has gone
   kUnavailable,        ///< not ready yet, or shutting down
+  kOutOfMemory,        ///< the accelerator's memory does not suffice
+  kDeviceLost,         ///< the accelerator answers nothing any more; only a new process helps
   kInternal,           ///< a defect of ours or of a library
 };
 

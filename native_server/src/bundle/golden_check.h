@@ -16,7 +16,7 @@ struct GoldenOutcome {
   std::string problem;        ///< empty: reproduced
 };
 
-/// What the contract allows on a device that computes in `dtype` ("fp32", "bf16").
+/// What the contract allows on a device that computes in `dtype` ("fp32", "bf16", "fp16").
 double allowed_difference(const Tolerance& tolerance, std::string_view dtype);
 
 /// `all` holds every class, most probable first.

@@ -14,6 +14,7 @@
 #include "cli/commands.h"
 #include "cli/progress.h"
 #include "cli/report.h"
+#include "engine/device_choice.h"
 #include "engine/engine_module.h"
 
 namespace beralih {
@@ -104,22 +105,24 @@ void print_table(const VerifyFlags& flags, const VerifyReport& report) {
 
 /// Errors: kInvalidArgument for a device that this build cannot compute on.
 Status check_device(const std::string& device) {
-  if (device == "cpu") return Ok{};
-  const bool known = device == "cuda" || device.starts_with("cuda:");
+  const auto parsed = parse_device(device);
+  if (!parsed) return Error{ErrorCode::kInvalidArgument, "--device: " + parsed.error().message};
+  if (parsed->kind != DeviceKind::kCuda || BERALIH_CUDA) return Ok{};
   return Error{ErrorCode::kInvalidArgument,
-               known ? "--device " + device +
-                           ": this build computes on the CPU only; verify there, or use a build "
-                           "whose libtorch has CUDA"
-                     : "--device: there is no device \"" + device + "\"; this build has cpu"};
+               "--device " + device +
+                   ": this build computes on the CPU only; verify there, or use a build whose "
+                   "libtorch has CUDA"};
 }
 
 void verify(const VerifyFlags& flags) {
   if (auto usable = check_device(flags.device); !usable) fail_command(usable.error());
+  EngineOptions engine = flags.engine;
+  engine.device = flags.device;
   const auto report = [&] {
     const std::jthread linking([] { (void)load_engine_module(); });  // while files are hashed
     ProgressLine progress("hashing", listed_bytes(flags.bundle));
     return verify_bundle(flags.bundle,
-                         [&](const Bundle& bundle) { return make_engine(bundle, flags.engine); },
+                         [&](const Bundle& bundle) { return make_engine(bundle, engine); },
                          {progress.callback(), progress.golden_cases()});
   }();
   if (!report) {

@@ -12,10 +12,13 @@
 
 namespace beralih {
 
-/// One sentence on stderr and exit status 1.
+/// The accelerator is lost to this process: starting another may help, which nothing else does.
+inline constexpr int kExitDeviceLost = 75;  // sysexits.h: EX_TEMPFAIL
+
+/// One sentence on stderr and exit status 1, or kExitDeviceLost.
 [[noreturn]] inline void fail_command(const Error& error) {
   std::cerr << "beralih: " << error.message << '\n';
-  throw CLI::RuntimeError(1);
+  throw CLI::RuntimeError(error.code == ErrorCode::kDeviceLost ? kExitDeviceLost : 1);
 }
 
 /// After each printed answer: a reader on a pipe follows along, and a full disk ends the command.

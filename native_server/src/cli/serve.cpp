@@ -1,8 +1,10 @@
 // beralih serve: listen, load, be ready, drain.
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <set>
@@ -58,10 +60,17 @@ std::string ready_line(const Classifier& classifier, const StartTimes& times_bef
                 classifier.bundle().hashed_files, classifier.bundle().files.size(), start.engine_ms,
                 engine.load.architecture_ms, engine.load.attach_ms, engine.load.warm_up_ms,
                 start.golden_ms);
+  std::string card;
+  if (engine.device_facts) {
+    char loading[160];
+    std::snprintf(loading, sizeof loading, " (%s; context %.0f ms, weights uploaded %.0f ms)",
+                  engine.device_facts->name.c_str(), engine.load.context_ms, engine.load.upload_ms);
+    card = loading;
+  }
   return std::string(times) + "; model " + identity.contract.name + " " +
          identity.contract.version + ", contract " + identity.contract_hash + "; " + engine.device +
-         " " + engine.dtype + " " + engine.variant + tried + ", " + std::to_string(engine.threads) +
-         " threads, " + engine.library + "\n";
+         card + " " + engine.dtype + " " + engine.variant + tried + ", " +
+         std::to_string(engine.threads) + " threads, " + engine.library + "\n";
 }
 
 /// Errors: kInvalidBundle if the flag names another contract than the bundle's.
@@ -155,6 +164,7 @@ std::shared_ptr<const StaticSite> index_page(const std::string& directory) {
 }
 
 void serve(const ServeFlags& flags) {
+  share_memory_pools();
   StopEvents stop_events;
   // Linking libtorch takes longer than anything else of a start whose hashes are known: beside all
   // of it. An error shows up in make_engine.
@@ -166,6 +176,7 @@ void serve(const ServeFlags& flags) {
   });
   ServingState state;
   std::optional<Error> load_error;
+  std::atomic<bool> device_lost{false};
   double ready_after_ms = 0;  // of the first classifier; a reload does not change it
   ModelHost host(host_options(flags),
                  {
@@ -181,6 +192,12 @@ void serve(const ServeFlags& flags) {
                          },
                      .withdraw = [&](const std::string& reason) { state.withdraw(reason); },
                      .log = [](const std::string& line) { write_log_line(line); },
+                     .lost =
+                         [&](const std::string& reason) {
+                           state.fail(reason);
+                           device_lost = true;
+                           stop_events.raise();
+                         },
                  });
   const auto lab = make_lab(flags);
   if (!lab) fail_command(lab.error());
@@ -216,16 +233,22 @@ void serve(const ServeFlags& flags) {
     reloader = std::jthread([&] { reread_everything(host, access.get(), tls.get()); });
   loader.join();
   const auto drain_start = std::chrono::steady_clock::now();
-  state.begin_drain("the server is shutting down");
+  if (!device_lost) state.begin_drain("the server is shutting down");
   if (*lab) (*lab)->shutdown();
   server.begin_drain();
   // Load balancers learn by asking: until they have, what they send is still answered.
-  std::this_thread::sleep_for(std::chrono::milliseconds(flags.drain_delay_ms));
+  if (!device_lost) std::this_thread::sleep_for(std::chrono::milliseconds(flags.drain_delay_ms));
   host.stop();
   notify_service_manager("STOPPING=1");
   server.stop();
   if (reloader.joinable()) reloader.join();
   if (load_error) fail_command(*load_error);
+  if (device_lost) {
+    write_log_line("beralih: " + state.reason() + "; exit status " +
+                   std::to_string(kExitDeviceLost) + ", for a supervisor to start a new process\n");
+    // Without destructors: giving a broken device its memory back may never end.
+    std::_Exit(kExitDeviceLost);
+  }
   if (host.current() != nullptr) host.current()->shutdown();
   char seconds[32];
   std::snprintf(
@@ -244,7 +267,8 @@ void add_serve_command(CLI::App& app) {
   command->callback([flags] {
     flags->http.log_requests = !flags->quiet;
     flags->engine.packed = flags->cpu_engine == "packed";
-    if (flags->engine.dtype == "bf16" && !flags->engine.packed) {
+    const bool on_cpu = settle_device(*flags);
+    if (on_cpu && flags->engine.dtype == "bf16" && !flags->engine.packed) {
       throw CLI::ValidationError(
           "--dtype", "bf16 needs --cpu-engine=packed: mapped weights are used as they are stored");
     }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/loading_flags.h"
+#include "engine/device_choice.h"
 #include "engine/null_engine.h"
 #include "http/origin.h"
 #include "telemetry/access_log.h"
@@ -28,6 +29,14 @@ CLI::Validator contract_hash() {
             return std::string();
           },
           "HEX"};
+}
+
+CLI::Validator device_name() {
+  return {[](std::string& text) {
+            const auto device = parse_device(text);
+            return device ? std::string() : device.error().message;
+          },
+          "DEVICE"};
 }
 
 /// A list of origins as a repeatable flag, and as a comma-separated variable.
@@ -61,7 +70,22 @@ void add_seconds(CLI::App& command, const std::string& flag, std::chrono::second
 
 }  // namespace
 
+bool settle_device(ServeFlags& flags) {
+  constexpr size_t kCardBatch = 64;
+  if (flags.engine.device == "auto") {
+    // Loading the engine to ask it takes a quarter of a second: only where the answer may be yes.
+    const bool cards = BERALIH_CUDA && load_engine_module() && (*load_engine_module())->cards() > 0;
+    flags.engine.device = cards ? "cuda" : "cpu";
+  }
+  const bool on_cpu = flags.engine.device == "cpu" || flags.engine_name == kNullDevice;
+  if (flags.max_batch == 0) flags.max_batch = on_cpu ? 1 : kCardBatch;
+  flags.engine.max_batch = flags.max_batch;
+  flags.engine.deterministic = flags.classifier.deterministic;
+  return on_cpu;
+}
+
 void add_serve_flags(CLI::App& command, ServeFlags& flags) {
+  flags.engine.device = "auto";
   command.add_option("--bundle", flags.bundle, "directory of the bundle")
       ->envname("BERALIH_BUNDLE")
       ->capture_default_str();
@@ -90,10 +114,11 @@ void add_serve_flags(CLI::App& command, ServeFlags& flags) {
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
   command
-      .add_option("--max-batch", flags.max_batch, "most requests that the network answers together")
+      .add_option("--max-batch", flags.max_batch,
+                  "most requests that the network answers together (default: 1 on the CPU, 64 on a "
+                  "card)")
       ->envname("BERALIH_MAX_BATCH")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
+      ->check(CLI::Range(1, 1024));
   command
       .add_option("--batch-delay", flags.batch_delay_us,
                   "microseconds that a request waits for others to fill its batch")
@@ -116,6 +141,13 @@ void add_serve_flags(CLI::App& command, ServeFlags& flags) {
       ->check(CLI::IsMember({"torch", kNullDevice}))
       ->capture_default_str();
   command
+      .add_option("--device", flags.engine.device,
+                  "where the network runs: cpu, cuda, cuda:N (card N), or auto: a card where there "
+                  "is one and this build can use it")
+      ->envname("BERALIH_DEVICE")
+      ->check(device_name())
+      ->default_str("auto");
+  command
       .add_option("--cpu-engine", flags.cpu_engine,
                   "mapped: the weights are shared with their file; packed: they are copied in the "
                   "processor's own order, and the quickest form that reproduces the golden cases "
@@ -125,10 +157,10 @@ void add_serve_flags(CLI::App& command, ServeFlags& flags) {
       ->capture_default_str();
   command
       .add_option("--dtype", flags.engine.dtype,
-                  "what the packed engine computes in; auto: bf16 where the processor has it and "
-                  "it is quicker")
+                  "what the packed engine or a card computes in; auto: bf16, on a processor only "
+                  "where it has it and it is quicker; fp16: cards only")
       ->envname("BERALIH_DTYPE")
-      ->check(CLI::IsMember({"auto", "fp32", "bf16"}))
+      ->check(CLI::IsMember({"auto", "fp32", "bf16", "fp16"}))
       ->capture_default_str();
   command
       .add_flag("--deterministic", flags.classifier.deterministic,

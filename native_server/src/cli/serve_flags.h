@@ -33,13 +33,17 @@ struct ServeFlags {
   int64_t deadline_ms = 10'000;
   int64_t drain_delay_ms = 0;
   double canary_s = 10;
-  /// One image at a time gives the same bits every time, and on a CPU costs little throughput.
-  size_t max_batch = 1;
+  /// 0: 1 on the CPU, where one image at a time gives the same bits every time and costs little
+  /// throughput; on a card more.
+  size_t max_batch = 0;
   bool quiet = false;
   LabFlags lab;
 };
 
 /// Declares them; `flags` must outlive the command line.
 void add_serve_flags(CLI::App& command, ServeFlags& flags);
+
+/// Gives what depends on the device its value; returns whether the device is the CPU.
+bool settle_device(ServeFlags& flags);
 
 }  // namespace beralih

@@ -98,6 +98,42 @@ RequestTerms Classifier::terms_of(const RequestOptions& options) const {
   return terms;
 }
 
+Status Classifier::prepare_tensor(Prepared& out, std::span<const uint8_t> encoded) const {
+  thread_local Workspace workspace;  // the worker's own: what the picture before it left
+  const PreprocessSpec& spec = bundle_->contract().preprocessing;
+  PreprocessSpec engine_spec = spec;
+  const bool as_pixels = engine().takes_pixels;
+  if (as_pixels) {
+    engine_spec.dtype = DataType::kUint8;
+    engine_spec.layout = Layout::kNhwc;
+  }
+  const auto status =
+      preprocess_into(out.result, workspace, encoded, engine_spec, options_.max_pixels);
+  if (!status) return status.error();
+  Tensor& tensor = out.result.tensor;
+  thread_local Tensor normalized;
+  if (as_pixels) {
+    // The engine normalises for itself; the contract's tensor is made for its hash alone.
+    const auto begun = Clock::now();
+    PreprocessSpec ordered = spec;
+    ordered.channel_order = ChannelOrder::kRgb;  // the pixels already have the contract's order
+    auto& pixels = std::get<std::vector<uint8_t>>(tensor.data);
+    Image image{static_cast<int>(tensor.shape[2]), static_cast<int>(tensor.shape[1]),
+                std::move(pixels)};
+    normalize_into(normalized, image, ordered);
+    pixels = std::move(image.pixels);
+    out.result.timings.normalize_ms += milliseconds_since(begun);
+  }
+  const Tensor& contracts = as_pixels ? normalized : tensor;
+  const auto hashing = Clock::now();
+  out.image_sha256 = sha256_hex(encoded);
+  out.tensor_sha256 = sha256_hex(contracts.bytes());
+  out.tensor_datatype = datatype_name(contracts.dtype());
+  out.tensor_shape = contracts.shape;
+  out.hash_ms = milliseconds_since(hashing);
+  return Ok{};
+}
+
 Result<Classifier::Prepared> Classifier::prepare(std::span<const uint8_t> encoded,
                                                  const RequestTerms& terms,
                                                  const ObservedItem& observed) {
@@ -106,14 +142,7 @@ Result<Classifier::Prepared> Classifier::prepare(std::span<const uint8_t> encode
     if (const auto reason = not_worth_it(terms)) return *reason;
     Prepared out;
     out.wait_ms = milliseconds_since(posted);
-    thread_local Workspace workspace;  // the worker's own: what the picture before it left
-    const auto status = preprocess_into(out.result, workspace, encoded,
-                                        bundle_->contract().preprocessing, options_.max_pixels);
-    if (!status) return status.error();
-    const auto hashing = Clock::now();
-    out.image_sha256 = sha256_hex(encoded);
-    out.tensor_sha256 = sha256_hex(out.result.tensor.bytes());
-    out.hash_ms = milliseconds_since(hashing);
+    if (auto status = prepare_tensor(out, encoded); !status) return status.error();
     if (observed.observer)
       observed.observer->preprocessed(observed.index, out.result, out.tensor_sha256);
     return out;
@@ -153,8 +182,8 @@ Result<Classifier::Begun> Classifier::begin(std::span<const uint8_t> encoded,
   out.image_size = prepared->result.oriented;
   out.image_bytes = encoded.size();
   out.image_sha256 = std::move(prepared->image_sha256);
-  out.tensor_datatype = datatype_name(tensor.dtype());
-  out.tensor_shape = tensor.shape;
+  out.tensor_datatype = prepared->tensor_datatype;
+  out.tensor_shape = std::move(prepared->tensor_shape);
   out.tensor_sha256 = std::move(prepared->tensor_sha256);
   out.timings.decode_ms = prepared->result.timings.decode_ms;
   out.timings.resize_ms = prepared->result.timings.resize_ms;

@@ -12,6 +12,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -137,9 +138,11 @@ class Classifier {
              const ClassifierOptions& options);
 
   struct Prepared {
-    PreprocessResult result;
+    PreprocessResult result;  ///< its tensor as the engine takes it
     std::string image_sha256;
-    std::string tensor_sha256;
+    std::string tensor_sha256;  ///< of the contract's tensor, as the two that follow
+    std::string_view tensor_datatype;
+    std::vector<int64_t> tensor_shape;
     double hash_ms = 0;
     double wait_ms = 0;  ///< for a worker
   };
@@ -151,6 +154,7 @@ class Classifier {
   };
 
   RequestTerms terms_of(const RequestOptions& options) const;
+  Status prepare_tensor(Prepared& out, std::span<const uint8_t> encoded) const;
   /// Runs on a worker and waits for it.
   Result<Prepared> prepare(std::span<const uint8_t> encoded, const RequestTerms& terms,
                            const ObservedItem& observed);

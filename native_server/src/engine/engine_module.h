@@ -20,8 +20,12 @@ struct EngineOptions {
   /// Try copies of the weights in oneDNN's own order, and use the quickest form that reproduces the
   /// golden cases; otherwise the weights are shared with their mapped file.
   bool packed = false;
-  /// What packed forms compute in: "fp32", "bf16", or "auto": the quicker one.
+  /// What packed forms and devices compute in: "fp32", "bf16", on a device "fp16" too, or "auto":
+  /// the quicker one on the CPU, bf16 on a device.
   std::string dtype = "auto";
+  std::string device = "cpu";  ///< as parse_device() reads it
+  size_t max_batch = 1;        ///< what the scheduler will send at most; devices are tuned for it
+  bool deterministic = false;  ///< no choice by measuring: the same bits after every start
 };
 
 struct TensorDescription {
@@ -40,6 +44,8 @@ struct EngineModule {
   /// Parameters and buffers of a whole TorchScript file. Errors: kInvalidBundle.
   Result<std::vector<TensorDescription>> (*list_tensors)(std::span<const uint8_t> archive,
                                                          const std::string& path);
+  /// How many CUDA cards it can use.
+  int (*cards)();
 };
 
 /// Thread-safe; loads once, further calls return the same. Stays loaded until the process ends.

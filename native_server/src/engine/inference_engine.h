@@ -4,12 +4,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "beralih/result.h"
 #include "beralih/tensor.h"
+#include "engine/device_statistics.h"
 
 namespace beralih {
 
@@ -22,6 +24,8 @@ struct LoadRecord {
   double attach_ms = 0;        ///< checking the weights and attaching them
   double warm_up_ms = 0;
   double forward_ms = 0;  ///< one warm run of a batch of 1; 0: not measured
+  double context_ms = 0;  ///< opening the device; on the CPU 0
+  double upload_ms = 0;   ///< the weights' way to the device; on the CPU 0
 };
 
 /// A way to run the network that was tried at start.
@@ -42,7 +46,14 @@ struct EngineMetadata {
   bool predicts = true;
   std::vector<EngineCandidate> candidates;  ///< in the order tried
   LoadRecord load;
+  /// It takes uint8 pixels [1, H, W, 3] in the contract's channel order where the contract says
+  /// float32, and normalises them itself by the core's table.
+  bool takes_pixels = false;
+  std::optional<DeviceFacts> device_facts;              ///< of an accelerator
+  std::shared_ptr<DeviceStatistics> device_statistics;  ///< of an accelerator, else nullptr
 };
+
+using LogitRows = std::vector<std::vector<float>>;
 
 /// Not thread-safe: one thread creates, uses and destroys it (the scheduler's).
 class InferenceEngine {
@@ -52,7 +63,20 @@ class InferenceEngine {
   virtual const EngineMetadata& metadata() const = 0;
 
   /// One row of logits per tensor; all tensors have the same shape with a leading dimension of 1.
-  virtual Result<std::vector<std::vector<float>>> infer(std::span<const Tensor> batch) = 0;
+  /// Errors: kOutOfMemory (a smaller batch may succeed), kDeviceLost (nothing will succeed any
+  /// more in this process), kInternal.
+  virtual Result<LogitRows> infer(std::span<const Tensor> batch) = 0;
+
+  /// How many batches may be under way at once. With 1, infer() alone is called.
+  virtual size_t depth() const { return 1; }
+
+  /// Begins a batch of `rows` rows, of which the first are `batch`, and does not wait for it; the
+  /// tensors are not needed any more afterwards. Errors: those of infer().
+  virtual Status begin(std::span<const Tensor> batch, size_t rows);
+
+  /// Waits for the batch that was begun first among those not finished: its logits, without the
+  /// rows that nobody gave. Errors: those of infer().
+  virtual Result<LogitRows> finish();
 };
 
 /// Called once, on the thread that will own the engine.

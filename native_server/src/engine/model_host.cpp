@@ -162,6 +162,13 @@ void ModelHost::report_warming() {
 void ModelHost::watch(const std::stop_token& stop) {
   bool stalled = false;
   while (sleep(kWatchInterval, stop)) {
+    if (const std::string fault = current()->scheduler().device_fault(); !fault.empty()) {
+      judge(current(), fault);
+      const std::lock_guard lock(mutex_);
+      wrong_ = true;  // the canary fails for the same reason and has nothing to add
+      if (!stopped_ && events_.lost) events_.lost(fault);
+      return;
+    }
     report_warming();
     const int64_t since = options_.classifier.metrics->running_since_ns.load();
     const auto begun = Clock::time_point(std::chrono::nanoseconds(since));

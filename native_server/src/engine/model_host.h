@@ -38,6 +38,8 @@ struct ModelHostEvents {
   /// From now on requests are refused, and why.
   std::function<void(const std::string& reason)> withdraw;
   std::function<void(const std::string& line)> log;
+  /// The device answers nothing any more, after withdraw(): this process should end. May be empty.
+  std::function<void(const std::string& reason)> lost = {};
 };
 
 struct ReloadReport {

@@ -13,10 +13,10 @@
 #include <thread>
 #include <utility>
 
-#include "beralih/prediction.h"
-#include "beralih/preprocess.h"
-#include "bundle/golden_check.h"
+#include "engine/device_lane.h"
 #include "engine/example_input.h"
+#include "engine/golden_probe.h"
+#include "engine/make_device_engine.h"
 #include "engine/torch_program.h"
 
 namespace beralih {
@@ -105,35 +105,6 @@ Result<std::vector<std::vector<float>>> TorchEngine::infer(std::span<const Tenso
   }
 }
 
-/// The golden cases' tensors, which the contract names by hash.
-Result<std::vector<Tensor>> golden_tensors(const Bundle& bundle) {
-  std::vector<Tensor> tensors;
-  for (const GoldenCase& golden : bundle.contract().golden) {
-    const auto file = bundle.files.find(golden.image);
-    if (file == bundle.files.end())
-      return invalid(golden.image + ": the golden case's image is not in the bundle");
-    auto prepared = preprocess(file->second->bytes(), bundle.contract().preprocessing);
-    if (!prepared) return prepared.error();
-    tensors.push_back(std::move(prepared->tensor));
-  }
-  return tensors;
-}
-
-Status reproduces_golden(TorchEngine& engine, const Contract& contract,
-                         const std::vector<Tensor>& tensors, const std::string& dtype) {
-  const double tolerance = allowed_difference(contract.tolerance, dtype);
-  for (size_t i = 0; i < tensors.size(); ++i) {
-    const auto rows = engine.infer(std::span(&tensors[i], 1));
-    if (!rows) return rows.error();
-    const GoldenCase& golden = contract.golden[i];
-    const std::vector<double> probabilities = softmax(rows->front());
-    const auto outcome = compare_golden(golden, golden.tensor_sha256,
-                                        top_k(probabilities, probabilities.size()), tolerance);
-    if (!outcome.problem.empty()) return invalid(golden.image + ": " + outcome.problem);
-  }
-  return Ok{};
-}
-
 struct PackedForm {
   const char* dtype;
   at::ScalarType type;
@@ -213,6 +184,13 @@ Result<std::unique_ptr<TorchEngine>> choose_engine(std::unique_ptr<TorchEngine> 
   return best;
 }
 
+/// What "auto" means here. Errors: kInvalidArgument.
+Result<DeviceChoice> choose_device(const std::string& text) {
+  auto choice = parse_device(text);
+  if (!choice || choice->kind != DeviceKind::kAuto) return choice;
+  return DeviceChoice{cuda_device_count() > 0 ? DeviceKind::kCuda : DeviceKind::kCpu, 0};
+}
+
 Result<std::unique_ptr<InferenceEngine>> make_torch_engine(const Bundle& bundle,
                                                            const EngineOptions& options) {
   const Contract& contract = bundle.contract();
@@ -225,6 +203,12 @@ Result<std::unique_ptr<InferenceEngine>> make_torch_engine(const Bundle& bundle,
                    std::string(architecture == nullptr ? "architecture" : "weights") + "\"");
   }
   const std::string architecture_path = (bundle.directory / architecture->path).string();
+  const auto device = choose_device(options.device);
+  if (!device) return device.error();
+  if (device->kind == DeviceKind::kCpu && options.dtype == "fp16") {
+    return Error{ErrorCode::kInvalidArgument,
+                 "--dtype fp16 needs a card (--device cuda): processors compute in fp32 or bf16"};
+  }
   try {
     const unsigned hardware = std::max(1u, std::thread::hardware_concurrency());
     at::set_num_threads(options.threads > 0 ? options.threads : static_cast<int>(hardware));
@@ -237,6 +221,12 @@ Result<std::unique_ptr<InferenceEngine>> make_torch_engine(const Bundle& bundle,
 
     auto program = load_program(bundle, *architecture, weights, metadata.load);
     if (!program) return program.error();
+    if (device->kind != DeviceKind::kCpu) {
+      const auto example = example_input(contract);
+      if (!example)
+        return invalid("contract.json: a device needs an input whose shape the contract states");
+      return make_device_engine(*program, bundle, *example, *device, options, std::move(metadata));
+    }
     auto engine =
         std::make_unique<TorchEngine>(*program, InputOrder::kAsGiven, contract.output.shape.back());
     const auto start = Clock::now();
@@ -285,4 +275,4 @@ Result<std::vector<TensorDescription>> list_program_tensors(std::span<const uint
 }  // namespace beralih
 
 extern "C" __attribute__((visibility("default"))) const beralih::EngineModule beralih_engine_module{
-    &beralih::make_torch_engine, &beralih::list_program_tensors};
+    &beralih::make_torch_engine, &beralih::list_program_tensors, &beralih::cuda_device_count};

@@ -108,13 +108,15 @@ void count_weights(const torch::jit::Module& program, LoadRecord& record) {
 
 std::string short_message(const std::exception& exception) {
   // Messages carry traces over many lines: the "RuntimeError:" line says what happened in a
-  // program, the first line that is not empty says it elsewhere.
+  // program ("builtins.RuntimeError:" where the program raised it itself), the first line that is
+  // not empty says it elsewhere.
   const auto* torch_error = dynamic_cast<const c10::Error*>(&exception);
   std::istringstream lines(torch_error != nullptr ? torch_error->what_without_backtrace()
                                                   : exception.what());
   std::string first;
   for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with("RuntimeError: ")) return line;
+    for (const std::string_view prefix : {"RuntimeError: ", "builtins.RuntimeError: "})
+      if (line.starts_with(prefix)) return line.substr(line.find("RuntimeError"));
     if (first.empty()) first = line;
   }
   return first.empty() ? "no reason given" : first;

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <string_view>
@@ -31,6 +32,48 @@ Json candidates_json(const std::vector<EngineCandidate>& candidates) {
   return list;
 }
 
+DeviceUse device_use(const EngineMetadata& engine) {
+  DeviceUse use;
+  use.context_ms = engine.load.context_ms;
+  use.upload_ms = engine.load.upload_ms;
+  const DeviceStatistics& statistics = *engine.device_statistics;
+  use.batches = statistics.batches.load();
+  const double each = 1000.0 * static_cast<double>(std::max<uint64_t>(use.batches, 1));
+  use.mean_copy_ms = static_cast<double>(statistics.copy_us.load()) / each;
+  use.mean_compute_ms = static_cast<double>(statistics.compute_us.load()) / each;
+  use.memory_used_bytes = statistics.memory_used_bytes.load();
+  use.memory_own_bytes = statistics.memory_own_bytes.load();
+  use.reading = read_nvml(engine.device_facts->uuid);
+  return use;
+}
+
+Json card_json(const DeviceFacts& card, const DeviceUse& use) {
+  // clang-format off
+  Json json{{"name",              card.name},
+            {"uuid",              card.uuid},
+            {"compute",           card.compute},
+            {"cuda_runtime",      card.runtime},
+            {"cuda_driver",       card.driver},
+            {"multiprocessors",   card.multiprocessors},
+            {"memory_bytes",      card.memory_bytes},
+            {"memory_used_bytes", use.memory_used_bytes},
+            {"memory_own_bytes",  use.memory_own_bytes},
+            {"batches",           use.batches},
+            {"mean_copy_ms",      round_to_thousandths(use.mean_copy_ms)},
+            {"mean_compute_ms",   round_to_thousandths(use.mean_compute_ms)},
+            {"context_ms",        round_to_thousandths(use.context_ms)},
+            {"upload_ms",         round_to_thousandths(use.upload_ms)}};
+  if (use.reading) {
+    json["driver"]            = use.reading->driver;
+    json["sm_clock_mhz"]      = use.reading->sm_clock_mhz;
+    json["memory_clock_mhz"]  = use.reading->memory_clock_mhz;
+    json["temperature_c"]     = use.reading->temperature_c;
+    json["power_w"]           = use.reading->power_w;
+  }
+  // clang-format on
+  return json;
+}
+
 ServerFacts server_facts(const EngineMetadata& engine) {
   constexpr std::string_view kLibrary = "libtorch ";
   ServerFacts facts;
@@ -42,6 +85,8 @@ ServerFacts server_facts(const EngineMetadata& engine) {
   facts.variant = engine.variant;
   facts.candidates = engine.candidates;
   facts.threads = engine.threads;
+  facts.card = engine.device_facts;
+  if (engine.device_facts && engine.device_statistics) facts.use = device_use(engine);
   facts.pid = ::getpid();
   facts.started_at = rfc3339(program_started_at());
   facts.uptime_s = program_age_ms() / 1000;
@@ -103,6 +148,7 @@ std::string artifacts_json(const ArtifactsReport& report) {
                     {"pid",        server.pid},
                     {"started_at", server.started_at},
                     {"uptime_s",   round_to_thousandths(server.uptime_s)}};
+  if (server.card) json["server"]["card"] = card_json(*server.card, server.use);
   json["load"] = {{"hashes",  round_to_thousandths(load.hashes)},
                   {"program", round_to_thousandths(load.program)},
                   {"attach",  round_to_thousandths(load.attach)},

@@ -9,9 +9,22 @@
 
 #include "beralih/result.h"
 #include "engine/classifier.h"
+#include "telemetry/nvml.h"
 #include "telemetry/process.h"
 
 namespace beralih {
+
+/// What an accelerator has done so far, and its clocks where the driver tells.
+struct DeviceUse {
+  uint64_t batches = 0;
+  double mean_copy_ms = 0;     ///< of a batch's upload, on the device
+  double mean_compute_ms = 0;  ///< of a batch, on the device
+  double context_ms = 0;       ///< opening it at the start
+  double upload_ms = 0;        ///< of the weights, at the start
+  int64_t memory_used_bytes = 0;
+  int64_t memory_own_bytes = 0;
+  std::optional<NvmlReading> reading;
+};
 
 struct ServerFacts {
   std::string version;   ///< of this program
@@ -21,6 +34,8 @@ struct ServerFacts {
   std::string variant;   ///< "mapped": weights shared with their file; "packed": copied
   std::vector<EngineCandidate> candidates;  ///< what was tried at the start, if anything
   std::vector<size_t> warm_batches;         ///< batch sizes in use, ascending
+  std::optional<DeviceFacts> card;          ///< the accelerator, where the network runs on one
+  DeviceUse use;                            ///< of it, now
   int threads = 0;                          ///< of the network
   int64_t pid = 0;                          ///< process id
   std::string started_at;                   ///< when the program began, RFC 3339 in UTC

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "http/handlers.h"
+#include "telemetry/nvml.h"
 #include "telemetry/prometheus_text.h"
 
 namespace beralih {
@@ -72,6 +73,56 @@ void render_events(PrometheusText& text, const RunEvents::Counts& counts) {
   text.sample(static_cast<double>(counts.dropped));
 }
 
+void render_device(PrometheusText& text, const EngineMetadata& engine) {
+  const DeviceFacts& card = *engine.device_facts;
+  const DeviceStatistics& statistics = *engine.device_statistics;
+  text.family("beralih_device_info", "gauge", "Always 1; its labels name the accelerator.");
+  text.sample(1, {
+                     {"name",    card.name   },
+                     {"uuid",    card.uuid   },
+                     {"compute", card.compute},
+                     {"cuda",    card.runtime}
+  });
+  text.family("beralih_device_memory_bytes", "gauge", "The accelerator's memory.");
+  text.sample(static_cast<double>(card.memory_bytes), {
+                                                          {"kind", "total"}
+  });
+  text.sample(static_cast<double>(statistics.memory_used_bytes.load()), {
+                                                                            {"kind", "used"}
+  });
+  text.sample(static_cast<double>(statistics.memory_own_bytes.load()), {
+                                                                           {"kind", "own"}
+  });
+  text.family("beralih_device_batches_total", "counter", "Batches that the accelerator computed.");
+  text.sample(number(statistics.batches));
+  text.family("beralih_device_seconds_total", "counter",
+              "Time of the accelerator's batches, by what was done.");
+  text.sample(number(statistics.staging_us) / 1e6, {
+                                                       {"stage", "staging"}
+  });
+  text.sample(number(statistics.copy_us) / 1e6, {
+                                                    {"stage", "copy"}
+  });
+  text.sample(number(statistics.compute_us) / 1e6, {
+                                                       {"stage", "compute"}
+  });
+  text.family("beralih_device_uploaded_bytes_total", "counter", "Inputs sent to the accelerator.");
+  text.sample(number(statistics.uploaded_bytes));
+  const auto reading = read_nvml(card.uuid);
+  if (!reading) return;
+  text.family("beralih_device_clock_hertz", "gauge", "The accelerator's clocks.");
+  text.sample(reading->sm_clock_mhz * 1e6, {
+                                               {"clock", "sm"}
+  });
+  text.sample(reading->memory_clock_mhz * 1e6, {
+                                                   {"clock", "memory"}
+  });
+  text.family("beralih_device_temperature_celsius", "gauge", "The accelerator's temperature.");
+  text.sample(reading->temperature_c);
+  text.family("beralih_device_power_watts", "gauge", "What the accelerator draws.");
+  text.sample(reading->power_w);
+}
+
 }  // namespace
 
 void handle_metrics(const Exchange& exchange) {
@@ -93,6 +144,8 @@ void handle_metrics(const Exchange& exchange) {
     });
   }
   if (classifier != nullptr) render_scheduler(text, classifier->scheduler().metrics());
+  if (classifier != nullptr && classifier->engine().device_statistics != nullptr)
+    render_device(text, classifier->engine());
   const ConnectionCounts connections = exchange.options.connections();
   text.family("beralih_http_connections", "gauge", "Open connections.");
   const size_t active = std::min(connections.in_request, connections.open);

@@ -79,6 +79,7 @@ void handle_artifacts(const Exchange& exchange) {
 }
 
 void handle_live(const Exchange& exchange) {
+  if (!exchange.state.alive()) return exchange.fail_not_ready();
   exchange.response.status = 200;
   exchange.response.set_content("{\"live\":true}\n", kJson);
 }

@@ -31,6 +31,8 @@ constexpr ErrorRow kErrors[] = {
     {ErrorCode::kDeadlineExceeded,  504, "Too late"},
     {ErrorCode::kCancelled,         499, "The client has gone"},
     {ErrorCode::kUnavailable,       503, "Not ready"},
+    {ErrorCode::kOutOfMemory,       503, "The accelerator's memory is full"},
+    {ErrorCode::kDeviceLost,        503, "The accelerator is lost"},
     {ErrorCode::kInternal,          500, "Internal error"},
 };
 // clang-format on

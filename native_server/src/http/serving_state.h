@@ -45,6 +45,12 @@ class ServingState {
     return (classifier_ != nullptr || on_demand_) && !draining_;
   }
 
+  /// False once only a new process helps.
+  bool alive() const {
+    const std::lock_guard lock(mutex_);
+    return alive_;
+  }
+
   /// Why the server is not ready.
   std::string reason() const {
     const std::lock_guard lock(mutex_);
@@ -71,6 +77,13 @@ class ServingState {
     reason_ = std::move(reason);
   }
 
+  void fail(std::string reason) {
+    const std::lock_guard lock(mutex_);
+    classifier_.reset();
+    alive_ = false;
+    reason_ = std::move(reason);
+  }
+
   void withdraw(std::string reason) {
     const std::lock_guard lock(mutex_);
     classifier_.reset();
@@ -83,6 +96,7 @@ class ServingState {
   std::function<std::shared_ptr<Classifier>()> on_demand_;
   double ready_after_ms_ = 0;
   bool draining_ = false;
+  bool alive_ = true;
   std::string reason_ = "the model is being loaded and checked";
 };
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <functional>
 #include <future>
+#include <optional>
 #include <vector>
 
 #include "beralih/result.h"
@@ -43,6 +44,12 @@ struct InferenceOutcome {
 
 using InferenceAnswer = std::future<Result<InferenceOutcome>>;
 
+/// When an answer was expected, and by what; of a request that came alone.
+struct PredictedWait {
+  TimePoint made;
+  double milliseconds = 0;
+};
+
 /// A request that waits for the engine.
 struct QueuedRequest {
   Tensor tensor;
@@ -50,6 +57,7 @@ struct QueuedRequest {
   TimePoint submitted;
   ObservedItem observed;
   std::promise<Result<InferenceOutcome>> answer;
+  std::optional<PredictedWait> predicted_wait;
 };
 
 }  // namespace beralih

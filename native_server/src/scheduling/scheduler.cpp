@@ -9,31 +9,7 @@
 namespace beralih {
 namespace {
 
-/// The executor of a scripted program profiles the first run of a size and specialises on the
-/// second.
-constexpr size_t kWarmRuns = 3;
-/// Under load, warming gets a turn after so many batches.
-constexpr size_t kBatchesPerWarmRun = 8;
 constexpr double kPreparationWeight = 0.2;
-
-using Rows = Result<std::vector<std::vector<float>>>;
-
-Rows infer(InferenceEngine& engine, std::span<const Tensor> batch) {
-  try {
-    auto rows = engine.infer(batch);
-    if (rows && rows->size() != batch.size()) {
-      return Error{ErrorCode::kInternal,
-                   "the engine answered another number of tensors than it was given"};
-    }
-    return rows;
-  } catch (const std::exception& exception) {
-    return Error{ErrorCode::kInternal, std::string("the engine threw: ") + exception.what()};
-  }
-}
-
-int64_t nanoseconds(TimePoint time) {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
-}
 
 std::string whole_ms(double milliseconds) {
   return std::to_string(static_cast<long long>(std::ceil(milliseconds))) + " ms";
@@ -42,7 +18,9 @@ std::string whole_ms(double milliseconds) {
 }  // namespace
 
 Admission::Admission(Admission&& other) noexcept
-    : owner_(std::exchange(other.owner_, nullptr)), terms_(std::move(other.terms_)) {}
+    : owner_(std::exchange(other.owner_, nullptr)),
+      terms_(std::move(other.terms_)),
+      predicted_wait_(other.predicted_wait_) {}
 
 Admission::~Admission() {
   if (owner_ != nullptr) owner_->release();
@@ -75,30 +53,6 @@ Result<std::unique_ptr<Scheduler>> Scheduler::start(EngineFactory factory,
 
 Scheduler::~Scheduler() { shutdown(); }
 
-Status Scheduler::prepare(InferenceEngine& engine) {
-  const std::lock_guard lock(mutex_);
-  if (!options_.fixed_shape || options_.max_batch == 1) {
-    times_.add_bucket(1, metadata_.load.forward_ms);
-    if (!options_.example || options_.fixed_shape) return Ok{};
-    for (size_t size = 2; size < options_.max_batch; size *= 2) cold_.push_back(size);
-    if (options_.max_batch > 1) cold_.push_back(options_.max_batch);
-    std::reverse(cold_.begin(), cold_.end());
-    return Ok{};
-  }
-  if (!options_.example) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "fixed batches need an input of known shape, which this contract does not have"};
-  }
-  double milliseconds = 0;
-  for (size_t i = 0; i < kWarmRuns; ++i) {
-    const auto timed = time_batch(engine, options_.max_batch);
-    if (!timed) return timed.error();
-    milliseconds = *timed;
-  }
-  times_.add_bucket(options_.max_batch, milliseconds);
-  return Ok{};
-}
-
 double Scheduler::predicted_ms(size_t count, Priority priority, TimePoint now) const {
   const bool busy = running_ > 0;
   const double until_free = busy ? std::max(0.0, Milliseconds(running_until_ - now).count()) : 0.0;
@@ -113,9 +67,9 @@ double Scheduler::predicted_ms(size_t count, Priority priority, TimePoint now) c
   return predict(queue_.ahead_of(priority, now, alone));
 }
 
-std::optional<Error> Scheduler::refusal(size_t count, const RequestTerms& terms,
-                                        TimePoint now) const {
-  const double predicted = predicted_ms(count, terms.priority, now);
+std::optional<Error> Scheduler::refusal(size_t count, const RequestTerms& terms, TimePoint now,
+                                        double predicted_ms) const {
+  const double predicted = predicted_ms * times_.caution();
   const size_t taken = admitted_ + queue_.size();
   // An idle engine takes one at once, which then does not wait.
   const size_t places = options_.queue_capacity + (running_ == 0 ? 1 : 0);
@@ -145,15 +99,21 @@ std::optional<Error> Scheduler::refusal(size_t count, const RequestTerms& terms,
 Result<std::vector<Admission>> Scheduler::admit(size_t count, const RequestTerms& terms) {
   SchedulerMetrics& metrics = *options_.metrics;
   bool swept = false;
+  PredictedWait prediction;
   for (;;) {
     const TimePoint now = options_.now();
     {
       const std::lock_guard lock(mutex_);
+      prediction = {now, predicted_ms(count, terms.priority, now)};
       if (stopping_) {
         metrics.shed_shutdown.fetch_add(count, std::memory_order_relaxed);
         return Error{ErrorCode::kUnavailable, "the server is shutting down"};
       }
-      auto refused = refusal(count, terms, now);
+      if (!device_fault_.empty()) {
+        metrics.shed_shutdown.fetch_add(count, std::memory_order_relaxed);
+        return Error{ErrorCode::kDeviceLost, device_fault_};
+      }
+      auto refused = refusal(count, terms, now, prediction.milliseconds);
       if (!refused) {
         admitted_ += count;
         metrics.accepted.fetch_add(count, std::memory_order_relaxed);
@@ -174,6 +134,9 @@ Result<std::vector<Admission>> Scheduler::admit(size_t count, const RequestTerms
   std::vector<Admission> places;
   places.reserve(count);
   for (size_t i = 0; i < count; ++i) places.push_back(Admission(this, terms));
+  // Others may overtake bulk requests, and of several only the last takes as long as predicted.
+  if (count == 1 && terms.priority == Priority::kInteractive)
+    places.front().predicted_wait_ = prediction;
   return places;
 }
 
@@ -198,8 +161,12 @@ InferenceAnswer Scheduler::submit(Admission admission, Tensor tensor, ObservedIt
     observed.observer->queued(observed.index,
                               static_cast<size_t>(std::max<int64_t>(others, 0)) + 1);
   }
-  QueuedRequest request{
-      std::move(tensor), std::move(admission.terms_), options_.now(), std::move(observed), {}};
+  QueuedRequest request{std::move(tensor),
+                        std::move(admission.terms_),
+                        options_.now(),
+                        std::move(observed),
+                        {},
+                        admission.predicted_wait_};
   admission.owner_ = nullptr;
   InferenceAnswer answer = request.answer.get_future();
   const std::lock_guard lock(mutex_);
@@ -269,118 +236,9 @@ std::string Scheduler::warming_error() const {
   return warming_error_;
 }
 
-Result<double> Scheduler::time_batch(InferenceEngine& engine, size_t size) const {
-  const std::vector<Tensor> batch(size, *options_.example);
-  const auto begin = std::chrono::steady_clock::now();
-  const auto rows = infer(engine, batch);
-  if (!rows) return rows.error();
-  return Milliseconds(std::chrono::steady_clock::now() - begin).count();
-}
-
-bool Scheduler::warm_next(InferenceEngine& engine, std::unique_lock<std::mutex>& lock) {
-  if (!warming_ || cold_.empty() || stopping_) return false;
-  const size_t size = cold_.back();
-  lock.unlock();
-  const auto milliseconds = time_batch(engine, size);
-  lock.lock();
-  if (!milliseconds) {
-    // Larger ones would fail too (out of memory): the server goes on with those that work.
-    warming_error_ =
-        "batches of " + std::to_string(size) + " cannot be run: " + milliseconds.error().message;
-    cold_.clear();
-  } else if (++warm_runs_ == kWarmRuns) {
-    times_.add_bucket(size, *milliseconds);
-    cold_.pop_back();
-    warm_runs_ = 0;
-  }
-  return true;
-}
-
-void Scheduler::serve(InferenceEngine& engine) {
-  size_t batches = 0;
-  std::unique_lock lock(mutex_);
-  for (;;) {
-    const auto due = queue_.due(times_.largest());
-    if (!due) {
-      if (stopping_ && admitted_ == 0) return;  // everything admitted is answered
-      if (warm_next(engine, lock)) continue;
-      wake_.wait(lock);
-      continue;
-    }
-    const TimePoint now = options_.now();
-    if (now < *due && !stopping_) {
-      wake_.wait_for(lock, *due - now);
-      continue;
-    }
-    if (++batches % kBatchesPerWarmRun == 0 && warm_next(engine, lock)) continue;
-    std::vector<DroppedRequest> dropped;
-    Batch batch = queue_.take(now, times_, dropped);
-    if (!batch.requests.empty()) {
-      running_ = batch.requests.size();
-      running_until_ = now + std::chrono::duration_cast<TimePoint::duration>(
-                                 Milliseconds(times_.expected_ms(batch.bucket)));
-    }
-    lock.unlock();
-    drop(std::move(dropped));
-    if (!batch.requests.empty()) run(engine, std::move(batch));
-    lock.lock();
-    running_ = 0;
-  }
-}
-
-void Scheduler::run(InferenceEngine& engine, Batch batch) {
-  SchedulerMetrics& metrics = *options_.metrics;
-  const size_t count = batch.requests.size();
-  const auto rows_running = static_cast<int64_t>(count);
-  metrics.waiting.fetch_sub(rows_running, std::memory_order_relaxed);
-  metrics.running.fetch_add(rows_running, std::memory_order_relaxed);
-
-  std::vector<Tensor> tensors;
-  tensors.reserve(batch.bucket);
-  for (QueuedRequest& request : batch.requests) tensors.push_back(std::move(request.tensor));
-  while (tensors.size() < batch.bucket) tensors.push_back(*options_.example);
-  for (const QueuedRequest& request : batch.requests) {
-    if (!request.observed.observer) continue;
-    request.observed.observer->batched(request.observed.index, count, batch.bucket,
-                                       Milliseconds(options_.now() - request.submitted).count());
-  }
-
-  const TimePoint begin = options_.now();
-  metrics.running_since_ns.store(nanoseconds(begin), std::memory_order_relaxed);
-  auto rows = infer(engine, tensors);
-  const double inference_ms = Milliseconds(options_.now() - begin).count();
-  metrics.running_since_ns.store(0, std::memory_order_relaxed);
-  metrics.running.fetch_sub(rows_running, std::memory_order_relaxed);
-  metrics.record_batch(count, batch.bucket, inference_ms);
-  if (!rows && count > 1) {
-    // One request's trouble is not its neighbours': each is tried alone.
-    for (size_t i = 0; i < count; ++i) {
-      batch.requests[i].tensor = std::move(tensors[i]);
-      metrics.waiting.fetch_add(1, std::memory_order_relaxed);
-      Batch alone{{}, options_.fixed_shape ? batch.bucket : 1};
-      alone.requests.push_back(std::move(batch.requests[i]));
-      run(engine, std::move(alone));
-    }
-    return;
-  }
-  if (rows) {
-    const std::lock_guard lock(mutex_);
-    times_.record(batch.bucket, inference_ms);
-  }
-  for (size_t i = 0; i < count; ++i) {
-    const double queue_ms = Milliseconds(begin - batch.requests[i].submitted).count();
-    metrics.record_queue_time(queue_ms);
-    const ObservedItem& observed = batch.requests[i].observed;
-    if (rows && observed.observer) observed.observer->inferred(observed.index, count, inference_ms);
-    (rows ? metrics.answered : metrics.failed).fetch_add(1, std::memory_order_relaxed);
-    auto& answer = batch.requests[i].answer;
-    if (!rows) {
-      answer.set_value(rows.error());
-    } else {
-      answer.set_value(
-          InferenceOutcome{std::move((*rows)[i]), queue_ms, inference_ms, count, batch.bucket});
-    }
-  }
+std::string Scheduler::device_fault() const {
+  const std::lock_guard lock(mutex_);
+  return device_fault_;
 }
 
 void Scheduler::shutdown() {

@@ -7,6 +7,10 @@
 //   released    its Admission was destroyed without a submit(): preprocessing failed
 // Only admit() refuses, and it does so at once.
 //
+// An engine that can have several batches under way (InferenceEngine::depth) gets the next one
+// while it computes, but only where the largest batch is full: a smaller one waits for the engine,
+// since others may yet join it.
+//
 // Threads: every public function may be called from any thread. The engine is made, used and
 // destroyed on the inference thread alone. Answers are fulfilled on the inference thread or, when
 // dropped, on the thread that found them expired; never with the lock held.
@@ -15,6 +19,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <deque>
 #include <functional>
 #include <future>
 #include <memory>
@@ -63,6 +68,7 @@ class Admission {
 
   Scheduler* owner_;  ///< nullptr: used up
   RequestTerms terms_;
+  std::optional<PredictedWait> predicted_wait_;
 };
 
 class Scheduler {
@@ -105,6 +111,9 @@ class Scheduler {
   /// Why warming ended early; empty if it did not.
   std::string warming_error() const;
 
+  /// Why the engine will answer nothing any more in this process (kDeviceLost); empty while it may.
+  std::string device_fault() const;
+
   /// Admits nothing more, answers everything admitted, ends the inference thread. Idempotent.
   void shutdown();
 
@@ -114,21 +123,41 @@ class Scheduler {
  private:
   friend class Admission;
 
+  /// A batch in the engine.
+  struct Running {
+    Batch batch;
+    std::vector<Tensor> tensors;  ///< of the batch, and what pads it
+    TimePoint begin;
+  };
+  struct Finished {
+    Running running;
+    Result<LogitRows> rows;
+    TimePoint end;
+    double service_ms;  ///< that the engine worked on it alone
+  };
+
   explicit Scheduler(SchedulerOptions options);
   void release();
   Status prepare(InferenceEngine& engine);
   void serve(InferenceEngine& engine);
   bool warm_next(InferenceEngine& engine, std::unique_lock<std::mutex>& lock);
   Result<double> time_batch(InferenceEngine& engine, size_t size) const;
+  Running enter(Batch batch, bool padded);
   void run(InferenceEngine& engine, Batch batch);
+  void begin(InferenceEngine& engine, Batch batch);
+  void finish_oldest(InferenceEngine& engine);
+  void complete(InferenceEngine& engine, Finished finished);
+  void note_failure(const Error& error, size_t bucket);
+  void publish_running() const;
   void drop(std::vector<DroppedRequest> dropped);
   double predicted_ms(size_t count, Priority priority, TimePoint now) const;
-  std::optional<Error> refusal(size_t count, const RequestTerms& terms, TimePoint now) const;
+  std::optional<Error> refusal(size_t count, const RequestTerms& terms, TimePoint now,
+                               double predicted_ms) const;
 
   SchedulerOptions options_;
   EngineMetadata metadata_;  ///< written before start() returns, read-only afterwards
 
-  mutable std::mutex mutex_;  ///< guards everything down to `stopping_`
+  mutable std::mutex mutex_;  ///< guards everything down to `device_fault_`
   std::condition_variable wake_;
   BatchQueue queue_;
   ServiceTimes times_;
@@ -141,6 +170,11 @@ class Scheduler {
   TimePoint running_until_;  ///< predicted; valid while running_ > 0
   double preparation_ms_ = 0;
   bool stopping_ = false;
+  std::string device_fault_;
+
+  // The inference thread's own.
+  std::deque<Running> under_way_;  ///< begun and not finished, in that order
+  TimePoint last_end_;             ///< when the engine finished its latest batch
 
   std::mutex join_mutex_;
   std::thread thread_;  ///< guarded by join_mutex_ after start()

@@ -2,12 +2,17 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 namespace beralih {
 namespace {
 
 constexpr double kWeight = 0.2;  ///< of a new measurement in the moving averages
 constexpr double kDeviations = 2;
+/// 99 of 100 of what is normally distributed lie below the mean and 2.9 mean absolute deviations.
+constexpr double kLatenessDeviations = 3;
+constexpr double kLatenessWeight = 0.1;
+constexpr double kMostLateness = 1;  ///< a pause of the whole machine says nothing about the next
 /// A smaller bucket must answer that much more per millisecond: the averages are noisy, and a
 /// larger batch shortens the queue more surely.
 constexpr double kClearlyBetter = 1.05;
@@ -17,6 +22,11 @@ constexpr double kLeastMs = 1e-3;  ///< of an engine too quick for the clock
 
 void ServiceTimes::add_bucket(size_t size, double milliseconds) {
   estimates_[size] = {std::max(milliseconds, 0.0), 0};
+}
+
+void ServiceTimes::remove_from(size_t size) {
+  while (estimates_.size() > 1 && estimates_.rbegin()->first >= size)
+    estimates_.erase(std::prev(estimates_.end()));
 }
 
 void ServiceTimes::record(size_t size, double milliseconds) {
@@ -69,6 +79,18 @@ double ServiceTimes::completion_ms(size_t ahead, bool engine_busy) const {
   if (ahead == 0 && !engine_busy) return cautious_ms(choose(1));
   const size_t bucket = saturated();
   return static_cast<double>(ahead / bucket) * expected_ms(bucket) + cautious_ms(bucket);
+}
+
+void ServiceTimes::record_prediction(double predicted_ms, double actual_ms) {
+  const double predicted = std::max(predicted_ms, kLeastMs);
+  const double lateness = std::min((actual_ms - predicted) / predicted, kMostLateness);
+  const double error = lateness - lateness_.mean;
+  lateness_.mean += kLatenessWeight * error;
+  lateness_.deviation += kLatenessWeight * (std::abs(error) - lateness_.deviation);
+}
+
+double ServiceTimes::caution() const {
+  return 1 + std::max(0.0, lateness_.mean + kLatenessDeviations * lateness_.deviation);
 }
 
 }  // namespace beralih

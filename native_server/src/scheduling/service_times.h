@@ -13,6 +13,9 @@ class ServiceTimes {
   /// A batch size becomes usable, with a first measurement.
   void add_bucket(size_t size, double milliseconds);
 
+  /// The bucket and all larger ones are not to be used any more; the smallest always stays.
+  void remove_from(size_t size);
+
   /// Another measurement of a bucket.
   void record(size_t size, double milliseconds);
 
@@ -35,12 +38,20 @@ class ServiceTimes {
   /// arrivals may join the last batch, so behind others it counts as a large one.
   double completion_ms(size_t ahead, bool engine_busy) const;
 
+  /// How a prediction turned out: what was predicted at admission, and what it took.
+  void record_prediction(double predicted_ms, double actual_ms);
+  /// What a prediction is to be multiplied with so that nearly all answers come before it; >= 1. It
+  /// follows what single batches do not show: batches that are slow together, other work on the
+  /// processor.
+  double caution() const;
+
  private:
   struct Estimate {
     double mean = 0;
     double deviation = 0;
   };
   std::map<size_t, Estimate> estimates_;
+  Estimate lateness_;  ///< as a part of what was predicted
 };
 
 }  // namespace beralih

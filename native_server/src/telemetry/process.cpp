@@ -1,14 +1,18 @@
 #include "telemetry/process.h"
 
+#include <malloc.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string_view>
+#include <thread>
 
 namespace beralih {
 
@@ -26,6 +30,13 @@ double program_age_ms() {
 }
 
 std::chrono::system_clock::time_point program_started_at() { return system_start; }
+
+void share_memory_pools() {
+#ifdef __GLIBC__
+  if (std::getenv("MALLOC_ARENA_MAX") != nullptr) return;
+  mallopt(M_ARENA_MAX, static_cast<int>(2 * std::max(1U, std::thread::hardware_concurrency())));
+#endif
+}
 
 ProcessMemory process_memory() {
   struct Line {
