@@ -1,4 +1,5 @@
 """Three replicas behind HAProxy, with native_server/deploy/haproxy.cfg: what clients see of a crash, an update and a broken bundle."""
+import collections
 import concurrent.futures
 import http.client
 import os
@@ -7,15 +8,18 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 import pytest
 
 from deploy_load import Load, altered_bundle, capacity, classify, contract_hash, newer_bundle
+from restarts import NO_NETWORK
 from server_process import Server
 
 CONFIGURATION = pathlib.Path(__file__).resolve().parents[2] / "native_server" / "deploy" / "haproxy.cfg"
 NAMES = ("one", "two", "three")
+ENGINE = ("--cpu-engine", "packed")
 
 
 def free_ports(count):
@@ -31,16 +35,17 @@ def free_ports(count):
 class Cluster:
     """HAProxy and three servers, each of which can be stopped and started again on its port."""
 
-    def __init__(self, binary, bundle, folder):
-        self.binary, self.bundle, self.folder = binary, bundle, folder
+    def __init__(self, binary, bundle, folder, arguments=ENGINE, **variables):
+        self.binary, self.bundle, self.folder, self.arguments = binary, bundle, folder, arguments
         *self.ports, self.front = free_ports(4)
         self.starts = 0
+        self.bundles = [bundle] * 3
         self.replicas = [self.start(i) for i in range(3)]
         for replica in self.replicas:
             replica.wait_until_ready()
         environment = {**os.environ, "BERALIH_HAPROXY_BIND": f"127.0.0.1:{self.front}",
                        "BERALIH_HAPROXY_ADMIN": str(folder / "admin.sock"),
-                       **{f"BERALIH_REPLICA_{i + 1}": f"127.0.0.1:{port}" for i, port in enumerate(self.ports)}}
+                       **{f"BERALIH_REPLICA_{i + 1}": f"127.0.0.1:{port}" for i, port in enumerate(self.ports)}, **variables}
         self.log = open(folder / "haproxy.log", "w")
         self.proxy = subprocess.Popen(["haproxy", "-W", "-db", "-f", str(CONFIGURATION)], env=environment, stdout=self.log,
                                       stderr=subprocess.STDOUT)
@@ -48,13 +53,22 @@ class Cluster:
 
     def start(self, index, bundle=None):
         self.starts += 1
-        return Server(self.binary, bundle or self.bundle, "--threads", "1", "--cpu-engine", "packed", "--drain-delay-ms", "1500",
-                      log=self.folder / f"replica-{self.starts}.log",
-                      port=self.ports[index])
+        self.bundles[index] = bundle or self.bundle
+        return Server(self.binary, self.bundles[index], *self.arguments, "--threads", "1", "--drain-delay-ms", "1500",
+                      log=self.folder / f"replica-{self.starts}.log", port=self.ports[index])
 
     def restart(self, index, bundle=None):
+        """Starts it in place of the one that ended, and waits until HAProxy has seen it ready."""
+        self.replicas[index].__exit__()
         self.replicas[index] = self.start(index, bundle)
         self.replicas[index].wait_until_ready()
+        self.wait(lambda: self.states()[NAMES[index]] == "UP")
+
+    def restore(self):
+        """As at the beginning, whatever a test has done."""
+        for index, replica in enumerate(self.replicas):
+            if replica.process.poll() is not None or self.bundles[index] != self.bundle:
+                self.restart(index)
 
     def ready(self):
         connection = http.client.HTTPConnection("127.0.0.1", self.front, timeout=60)
@@ -72,13 +86,13 @@ class Cluster:
             admin.sendall(command.encode() + b"\n")
             return b"".join(iter(lambda: admin.recv(65536), b"")).decode()
 
-    def _servers(self):
-        rows = [line.split(",") for line in self.admin("show stat").splitlines() if line.startswith("replicas,")]
+    def _servers(self, backend="replicas"):
+        rows = [line.split(",") for line in self.admin("show stat").splitlines() if line.startswith(f"{backend},")]
         return {row[1]: row for row in rows if row[1] != "BACKEND"}
 
-    def states(self):
+    def states(self, backend="replicas"):
         """What HAProxy thinks of each replica: "UP", "DOWN"."""
-        return {name: row[17].split()[0] for name, row in self._servers().items()}
+        return {name: row[17].split()[0] for name, row in self._servers(backend).items()}
 
     def sessions(self, name):
         """How many requests HAProxy has ever given to it."""
@@ -99,35 +113,43 @@ class Cluster:
             replica.__exit__()
 
 
-@pytest.fixture
-def cluster(binary, bundle, tmp_path):
+@pytest.fixture(scope="module")
+def replicas(binary, bundle, tmp_path_factory):
     if shutil.which("haproxy") is None:
         pytest.skip("haproxy is not installed")
-    running = Cluster(binary, bundle, tmp_path)
+    running = Cluster(binary, bundle, tmp_path_factory.mktemp("cluster"))
     yield running
     running.close()
 
 
 @pytest.fixture
+def cluster(replicas):
+    replicas.restore()
+    return replicas
+
+
+@pytest.fixture(scope="module")
 def image(bundle):
     return (bundle / "golden" / "dog2.jpg").read_bytes()
 
 
+@pytest.fixture(scope="module")
+def full_load(replicas, image):
+    return capacity(replicas.front, image)
+
+
 @pytest.fixture
-def per_second(cluster, image, measured):
+def per_second(full_load, measured):
     """70 % of what the three replicas answer here."""
-    full = capacity(cluster.front, image)
-    measured(f"three replicas, one thread each, answer {full:.1f} requests/s on {os.cpu_count()} cores, which the clients share")
-    return 0.7 * full
+    measured(f"three replicas, one thread each, answer {full_load:.1f} requests/s on {os.cpu_count()} cores, which the clients share")
+    return 0.7 * full_load
 
 
 def kill(cluster, index):
-    name = NAMES[index]
     cluster.replicas[index].process.send_signal(signal.SIGKILL)
     cluster.replicas[index].process.wait()
-    cluster.wait(lambda: cluster.states()[name] == "DOWN")
+    cluster.wait(lambda: cluster.states()[NAMES[index]] == "DOWN")
     cluster.restart(index)
-    cluster.wait(lambda: cluster.states()[name] == "UP")
 
 
 def test_a_killed_replica_costs_no_request(cluster, image, per_second, measured):
@@ -144,23 +166,12 @@ def test_a_killed_replica_costs_no_request(cluster, image, per_second, measured)
     assert load.failed_once <= 0.001 * len(load.first)
 
 
-def test_a_rolling_update_costs_no_request(cluster, bundle, image, per_second, measured, tmp_path):
-    new = newer_bundle(bundle, tmp_path / "new")
-    with Load(cluster.front, image, per_second) as load:
-        for index, name in enumerate(NAMES):
-            assert cluster.replicas[index].stop() == 0
-            cluster.restart(index, new)
-            cluster.wait(lambda: cluster.states()[name] == "UP")
-    measured(f"rolling update to a new bundle: {load}")
-    assert load.failed_once == 0 and len(load.first) >= 12
-    assert set(load.contracts) == {contract_hash(bundle), contract_hash(new)} and load.contracts[-1] == contract_hash(new)
-
-
 def test_an_altered_bundle_gets_no_traffic(cluster, bundle, image, per_second, measured, tmp_path):
     broken = altered_bundle(bundle, tmp_path / "broken")
     with Load(cluster.front, image, per_second) as load:
         assert cluster.replicas[0].stop() == 0
         before = cluster.sessions("one")
+        cluster.replicas[0].__exit__()
         cluster.replicas[0] = cluster.start(0, broken)
         assert cluster.replicas[0].process.wait(60) == 1
         cluster.wait(lambda: cluster.states()["one"] == "DOWN")
@@ -170,3 +181,46 @@ def test_an_altered_bundle_gets_no_traffic(cluster, bundle, image, per_second, m
     measured(f"altered bundle: {asked} requests reached it; {load}")
     assert "weights.safetensors" in log and "ready in" not in log and "POST" not in log
     assert asked == 0 and load.failed_once == 0
+
+
+def test_a_rolling_update_costs_no_request(cluster, bundle, image, per_second, measured, tmp_path):
+    new = newer_bundle(bundle, tmp_path / "new")
+    with Load(cluster.front, image, per_second) as load:
+        for index in range(3):
+            assert cluster.replicas[index].stop() == 0
+            cluster.restart(index, new)
+    measured(f"rolling update to a new bundle: {load}")
+    assert load.failed_once == 0 and len(load.first) >= 12
+    assert set(load.contracts) == {contract_hash(bundle), contract_hash(new)} and load.contracts[-1] == contract_hash(new)
+
+
+def test_a_canary_gets_its_share(binary, bundle, image, measured, tmp_path):
+    """Of 500 requests 10 %, give or take five standard deviations; when it is killed, the others answer its share."""
+    if shutil.which("haproxy") is None:
+        pytest.skip("haproxy is not installed")
+    new = newer_bundle(bundle, tmp_path / "new")
+    port, = free_ports(1)
+    cluster = Cluster(binary, bundle, tmp_path, NO_NETWORK, BERALIH_CANARY=f"127.0.0.1:{port}", BERALIH_CANARY_PERCENT="10")
+
+    def ask(count):
+        with concurrent.futures.ThreadPoolExecutor(6) as pool:
+            return collections.Counter(pool.map(lambda _: classify(cluster.front, image), range(count)))
+
+    old_answer, new_answer = (200, contract_hash(bundle)), (200, contract_hash(new))
+    try:
+        assert ask(100) == {old_answer: 100}  # there is no canary yet
+        with Server(binary, new, *NO_NETWORK, log=tmp_path / "canary.log", port=port) as canary:
+            canary.wait_until_ready()
+            cluster.wait(lambda: cluster.states("canary")["canary"] == "UP")
+            seen = ask(500)
+            measured(f"canary of 10 %: {seen[new_answer]} of {seen.total()} requests")
+            assert set(seen) == {old_answer, new_answer} and 17 <= seen[new_answer] <= 83
+            threading.Timer(0.5, canary.process.kill).start()
+            seen = ask(300)
+            assert canary.process.wait(1) == -signal.SIGKILL
+            measured(f"canary killed: {seen.total()} requests, {seen[new_answer]} answered by it before, "
+                     f"{sum(count for (status, _), count in seen.items() if status != 200)} failed")
+            assert set(seen) == {old_answer, new_answer}
+            assert ask(100) == {old_answer: 100}
+    finally:
+        cluster.close()
