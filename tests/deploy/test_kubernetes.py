@@ -70,11 +70,16 @@ def text_for_a_number(deployment):
     deployment["spec"]["replicas"] = "3"
 
 
+def number_for_a_quantity(deployment):
+    pod(deployment)["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] = 1
+
+
 def no_selector(deployment):
     del deployment["spec"]["selector"]
 
 
-@pytest.mark.parametrize("harm, said", [(misspelt_probe, "readinesProbe"), (text_for_a_number, "number"), (no_selector, "selector")])
+@pytest.mark.parametrize("harm, said", [(misspelt_probe, "readinesProbe"), (text_for_a_number, "number"),
+                                        (number_for_a_quantity, "type 'string'"), (no_selector, "selector")])
 def test_a_wrong_file_would_be_noticed(harm, said, tmp_path):
     deployment = copy.deepcopy(documents()["Deployment"])
     harm(deployment)
@@ -102,15 +107,16 @@ def test_the_server_knows_what_it_is_told(file, server, binary):
     version = re.search(r"^project\(beralih VERSION ([\d.]+)", (ROOT / "CMakeLists.txt").read_text(), re.M).group(1)
     deployment = documents()["Deployment"]
     if file == "gpu.yaml":
-        if "BERALIH_DEVICE" not in known:
-            pytest.skip("this build of the server has no --device: it computes on the processor alone")
         deployment = on_gpu(deployment)
     container = pod(deployment)["containers"][0]
-    assert {variable["name"] for variable in container["env"]} <= known
+    settings = {variable["name"]: variable["value"] for variable in container["env"]}
+    assert set(settings) <= known
+    assert settings.get("BERALIH_DEVICE") == ("cuda" if file == "gpu.yaml" else None)
+    assert ("nvidia.com/gpu" in container["resources"]["limits"]) == (file == "gpu.yaml") == container["image"].endswith("-cuda")
     assert container["image"].startswith(f"beralih:{version}-")
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
         assert container[probe]["httpGet"]["port"] == container["ports"][0]["name"]
         assert server.request("GET", container[probe]["httpGet"]["path"]).status == 200
-    drain = next(int(variable["value"]) for variable in container["env"] if variable["name"] == "BERALIH_DRAIN_DELAY_MS")
+    drain = int(settings["BERALIH_DRAIN_DELAY_MS"])
     assert container["readinessProbe"]["periodSeconds"] * 1000 < drain < pod(deployment)["terminationGracePeriodSeconds"] * 1000
     assert server.request("GET", deployment["spec"]["template"]["metadata"]["annotations"]["prometheus.io/path"]).status == 200

@@ -47,7 +47,7 @@ def swarm(engine):
     if docker("info", "-f", "{{.Swarm.LocalNodeState}}") == "active":
         yield
         return
-    started = subprocess.run(["docker", "swarm", "init", "--advertise-addr", "127.0.0.1"], capture_output=True, text=True)
+    started = subprocess.run(["docker", "swarm", "init", "--advertise-addr", "127.0.0.1", "--listen-addr", "127.0.0.1"], capture_output=True, text=True)
     if started.returncode != 0:
         pytest.skip("this engine cannot start a swarm: " + started.stderr.strip()[:250])
     yield
