@@ -3,6 +3,7 @@ import hashlib
 import http.server
 import json
 import pathlib
+import signal
 import subprocess
 import threading
 
@@ -201,11 +202,26 @@ def test_a_prefix_that_says_too_little(fetch, target):
     assert_refused(fetch("plain", prefix="ab"), target, "is damaged")
 
 
-def test_the_catalogue_names_what_there_is(binary):
-    root = pathlib.Path(__file__).resolve().parents[2]
-    result = subprocess.run([binary, "bundle", "fetch", "--list"], cwd=root, capture_output=True, text=True, timeout=60)
+def test_an_interrupted_check_removes_nothing(binary, fetch, target, web):
+    """A sparse file of some gigabytes, which takes seconds to hash."""
+    fetch("plain")
+    with target.open("r+b") as file:
+        file.truncate(8 << 30)
+    catalog = target.parents[1] / "catalog.json"
+    process = subprocess.Popen([binary, "bundle", "fetch", "net", "--catalog", str(catalog), "--directory", str(target.parent)],
+                               stderr=subprocess.PIPE, text=True)
+    assert "checking" in process.stderr.readline()   # after a second, as everything that takes longer
+    process.send_signal(signal.SIGINT)
+    _, text = process.communicate(timeout=30)
+    assert process.returncode == 1 and "interrupted" in text and "getting it again" not in text
+    assert target.stat().st_size == 8 << 30 and len(web.seen) == 1
+
+
+@pytest.mark.parametrize("place", [pathlib.Path(__file__).resolve().parents[2], pathlib.Path("/")], ids=["sources", "elsewhere"])
+def test_the_catalogue_names_what_there_is(binary, place):
+    result = subprocess.run([binary, "bundle", "fetch", "--list"], cwd=place, capture_output=True, text=True, timeout=60)
     assert result.returncode == 0
     for name in ("vit_l_16", "convnext_large", "resnet50", "mobilenet_v3_small", "efficientnet_v2_l"):
         assert f"\n{name} " in result.stdout
-    result = subprocess.run([binary, "bundle", "fetch", "nothing"], cwd=root, capture_output=True, text=True, timeout=60)
+    result = subprocess.run([binary, "bundle", "fetch", "nothing"], cwd=place, capture_output=True, text=True, timeout=60)
     assert result.returncode == 1 and "--list" in result.stderr

@@ -28,7 +28,6 @@ export interface LabContent {
     page: string
     server: string
     table: string
-    recorded: string
     noServer: (why: string) => string
     milliseconds: string
     budget: string
@@ -94,6 +93,7 @@ export interface LabContent {
     none: string
     needsLab: string
     from: (date: string, machine: string) => string
+    chart: string
     caption: string
     series: string
     requests: string

@@ -61,18 +61,6 @@ Status check_size(const fs::path& root, const BundleFile& file, const MappedFile
                           std::to_string(file.bytes) + std::string(kPrepareAgain));
 }
 
-Result<std::string> hash(std::span<const uint8_t> bytes, const ByteProgress& progress) {
-  Sha256 hash;
-  while (!bytes.empty()) {
-    const size_t step = std::min<size_t>(bytes.size(), kProgressStep);
-    hash.update(bytes.first(step));
-    bytes = bytes.subspan(step);
-    if (auto wanted = report_progress(progress, static_cast<int64_t>(step)); !wanted)
-      return wanted.error();
-  }
-  return to_hex(hash.digest());
-}
-
 /// Everything that check_files does for one file after mapping it.
 class ContentCheck {
  public:
@@ -88,7 +76,7 @@ class ContentCheck {
     if (options_.verify == VerifyMode::kNever) return Ok{};
     if (cache_.knows(mapped.identity(), file.sha256)) return Ok{};
     outcome.hashed = true;
-    const auto found = hash(mapped.bytes(), options_.progress);
+    const auto found = hash_bytes(mapped.bytes(), options_.progress);
     if (!found) return found.error();
     if (*found != file.sha256) {
       return bundle_error(root / file.path, "was altered: its SHA-256 is " + *found +
@@ -105,6 +93,18 @@ class ContentCheck {
 };
 
 }  // namespace
+
+Result<std::string> hash_bytes(std::span<const uint8_t> bytes, const ByteProgress& progress) {
+  Sha256 hash;
+  while (!bytes.empty()) {
+    const size_t step = std::min<size_t>(bytes.size(), kProgressStep);
+    hash.update(bytes.first(step));
+    bytes = bytes.subspan(step);
+    if (auto wanted = report_progress(progress, static_cast<int64_t>(step)); !wanted)
+      return wanted.error();
+  }
+  return to_hex(hash.digest());
+}
 
 std::vector<FileOutcome> check_files(const fs::path& root, const std::vector<BundleFile>& files,
                                      const OpenOptions& options) {

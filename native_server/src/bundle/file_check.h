@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "beralih/contract.h"
@@ -30,6 +32,9 @@ struct FileOutcome {
   std::optional<Error> error;                ///< empty: as the contract says
   bool hashed = false;                       ///< false: the cache knew it, or nobody asked
 };
+
+/// The SHA-256 as hexadecimal digits. Errors: kUnavailable, where `progress` asked to stop.
+Result<std::string> hash_bytes(std::span<const uint8_t> bytes, const ByteProgress& progress);
 
 /// One outcome for each file, in the contract's order; several files are hashed at a time. `root`
 /// is canonical. A path or a symbolic link that leaves it is an error of that file.

@@ -11,11 +11,12 @@
 #include <string>
 #include <vector>
 
-#include "beralih/sha256.h"
 #include "bundle/download.h"
+#include "bundle/file_check.h"
 #include "bundle/file_writer.h"
 #include "bundle/mapped_file.h"
 #include "cli/bundle_commands.h"
+#include "cli/progress.h"
 #include "cli/report.h"
 
 namespace beralih {
@@ -28,7 +29,7 @@ constexpr int64_t kBytesPerMegabyte = 1'000'000;
 struct FetchFlags {
   std::string name;
   std::string from;
-  std::string catalog = "models/catalog.json";
+  std::string catalog;
   std::string directory;
   bool list = false;
 };
@@ -80,6 +81,19 @@ Result<std::vector<CatalogModel>> read_catalog(const std::string& path) {
   }
 }
 
+/// Where the user named none: that of the folder one is in, of the installed program, or of the
+/// sources that the program was built from.
+std::string default_catalog() {
+  const fs::path here = "models/catalog.json";
+  std::error_code code;
+  const fs::path program = fs::read_symlink("/proc/self/exe", code).parent_path();
+  for (const fs::path& path :
+       {here, program / BERALIH_DATA_DIRECTORY / "catalog.json", program / "../../.." / here}) {
+    if (fs::exists(path, code)) return path.lexically_normal().string();
+  }
+  return here.string();
+}
+
 /// By weights, or by network: the first row of a network is its recommended one.
 Result<CatalogModel> find_model(const std::vector<CatalogModel>& models, const std::string& name,
                                 const std::string& catalog) {
@@ -100,13 +114,21 @@ fs::path checkpoint_directory(const FetchFlags& flags) {
 Result<std::string> check_hash(const fs::path& path, const CatalogModel& model) {
   const auto file = MappedFile::open(path);
   if (!file) return file.error();
-  const std::string hash = sha256_hex((*file)->bytes());
+  ProgressLine line("checking", static_cast<int64_t>((*file)->bytes().size()));
+  auto hashed = hash_bytes((*file)->bytes(), line.callback());
+  if (!hashed) return hashed;
+  const std::string& hash = *hashed;
   if (!hash.starts_with(model.sha256_prefix)) {
     return failed(path.string() + ": its SHA-256 begins with " +
                   hash.substr(0, model.sha256_prefix.size()) + ", that of " + model.weights +
                   " with " + model.sha256_prefix + ": it is another file, or a damaged one");
   }
-  return hash;
+  return hashed;
+}
+
+/// Whoever stopped the check has not learnt anything about the file.
+bool was_stopped(const Result<std::string>& hash) {
+  return !hash && hash.error().code == ErrorCode::kUnavailable;
 }
 
 Status check_space(const fs::path& directory, const fs::path& part, int64_t megabytes) {
@@ -130,7 +152,8 @@ Result<std::string> take_local(const fs::path& source, const fs::path& part,
   fs::create_hard_link(fs::canonical(source, code), part, code);
   if (!code) return hash;
   // On another file system: with a sentence of its own where that is full.
-  if (auto copied = beralih::copy_file(source, part, nullptr); !copied) {
+  ProgressLine line("copying", static_cast<int64_t>(fs::file_size(source, code)));
+  if (auto copied = beralih::copy_file(source, part, line.callback()); !copied) {
     fs::remove(part, code);
     return copied.error();
   }
@@ -149,7 +172,7 @@ Result<std::string> fetch_remote(const fs::path& part, const CatalogModel& model
                     model.file());
     }
     auto hash = check_hash(part, model);
-    if (hash) return hash;
+    if (hash || was_stopped(hash)) return hash;
     fs::remove(part, code);
     if (!resumed) {
       return failed(model.url + ": what came is not " + model.weights +
@@ -166,7 +189,9 @@ Result<fs::path> fetch(const FetchFlags& flags, const CatalogModel& model) {
   const fs::path final_path = directory / model.file();
   std::error_code code;
   if (fs::exists(final_path, code)) {
-    if (check_hash(final_path, model)) {
+    const auto hash = check_hash(final_path, model);
+    if (was_stopped(hash)) return hash.error();
+    if (hash) {
       std::cerr << "it is there already\n";
       return final_path;
     }
@@ -195,12 +220,13 @@ void list_models(const std::vector<CatalogModel>& models) {
 }
 
 void run(const FetchFlags& flags) {
-  const auto models = read_catalog(flags.catalog);
+  const std::string catalog = flags.catalog.empty() ? default_catalog() : flags.catalog;
+  const auto models = read_catalog(catalog);
   if (!models) fail_command(models.error());
   if (flags.list) return list_models(*models);
   if (flags.name.empty())
     fail_command(failed("which model? `beralih bundle fetch --list` names them"));
-  const auto model = find_model(*models, flags.name, flags.catalog);
+  const auto model = find_model(*models, flags.name, catalog);
   if (!model) fail_command(model.error());
   const auto path = fetch(flags, *model);
   if (!path) fail_command(path.error());
@@ -222,9 +248,10 @@ void add_bundle_fetch_command(CLI::App& bundle) {
   command->add_option("--from", flags->from, "take this file, which you have, instead of the net");
   command->add_option("--directory", flags->directory,
                       "where it goes (default: models/checkpoints in BERALIH_CACHE or .cache)");
-  command->add_option("--catalog", flags->catalog, "the catalogue")
-      ->envname("BERALIH_CATALOG")
-      ->capture_default_str();
+  command
+      ->add_option("--catalog", flags->catalog,
+                   "the catalogue (default: models/catalog.json here, or the program's own)")
+      ->envname("BERALIH_CATALOG");
   command->add_flag("--list", flags->list, "name the models and end");
   command->callback([flags] { run(*flags); });
 }

@@ -10,7 +10,6 @@ export const lab: LabContent = {
     page: 'page',
     server: 'server',
     table: 'The values as a table',
-    recorded: 'recorded',
     noServer: (why) => `No server answered here, so this part ran in the page alone. ${why}`,
     milliseconds: 'milliseconds, logarithmic',
     budget: '50 ms budget',
@@ -91,8 +90,9 @@ export const lab: LabContent = {
   },
   recorded: {
     none: 'This needs a server in lab mode, which did not answer here, and recorded results are not part of this build. No number is shown, because none was measured.',
-    needsLab: 'Live, this needs a server in lab mode. What follows is recorded.',
+    needsLab: 'Live, it needs a server in lab mode.',
     from: (date, machine) => `Recorded on ${date}, on ${machine}.`,
+    chart: 'Milliseconds on a logarithmic scale; each bar from the median (p50) to p99.',
     caption: 'Recorded: the time of an answer, and what was lost',
     series: 'Series',
     requests: 'Requests',

@@ -57,7 +57,7 @@ export const failures: Pick<Content, 'pageFailures' | 'serverFailures'> = {
     },
     unsupported_format: {
       title: 'This file is not an image that can be read.',
-      text: (f) => `By its content, ${f.file} is not a JPEG, PNG, GIF or BMP image, whatever its name. Choose one of these.`,
+      text: (f) => `By its content, ${f.file} is not a JPEG, PNG, WebP, GIF or BMP image, whatever its name. Choose one of these.`,
     },
     corrupt_image: {
       title: 'This image is damaged.',
@@ -92,7 +92,8 @@ export const failures: Pick<Content, 'pageFailures' | 'serverFailures'> = {
     timeout: { title: 'The server is too slow.', text: (f) => `${f.origin} did not finish its answer within ${f.seconds} seconds; the request was cancelled. Press again to retry.` },
     contract_mismatch: {
       title: 'The server preprocesses differently (412).',
-      text: (f) => `First difference in ${f.field}: page ${f.ours}, server ${f.theirs}. The tensors would not be equal, so the server declined to compare.`,
+      text: (f) =>
+        `${f.field === '?' ? `It says: ${f.detail || '–'}.` : `First difference in ${f.field}: page ${f.ours}, server ${f.theirs}.`} The tensors would not be equal, so the server declined to compare.`,
     },
     key_needed: {
       title: 'The server answers only who has a key.',

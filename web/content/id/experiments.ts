@@ -10,7 +10,6 @@ export const lab: LabContent = {
     page: 'halaman',
     server: 'server',
     table: 'Nilainya sebagai tabel',
-    recorded: 'rekaman',
     noServer: (why) => `Tidak ada server yang menjawab di sini, jadi bagian ini berjalan di halaman saja. ${why}`,
     milliseconds: 'milidetik, logaritmik',
     budget: 'anggaran 50 ms',
@@ -91,8 +90,9 @@ export const lab: LabContent = {
   },
   recorded: {
     none: 'Ini memerlukan server dalam mode lab, yang tidak menjawab di sini, dan hasil rekaman tidak termasuk dalam bangunan ini. Tidak ada angka yang ditampilkan, karena tidak ada yang diukur.',
-    needsLab: 'Secara langsung, ini memerlukan server dalam mode lab. Yang berikut adalah rekaman.',
+    needsLab: 'Secara langsung, ini memerlukan server dalam mode lab.',
     from: (date, machine) => `Direkam pada ${date}, di ${machine}.`,
+    chart: 'Milidetik pada skala logaritmik; tiap batang dari median (p50) sampai p99.',
     caption: 'Rekaman: waktu jawaban, dan apa yang hilang',
     series: 'Deret',
     requests: 'Permintaan',

@@ -57,7 +57,7 @@ export const failures: Pick<Content, 'pageFailures' | 'serverFailures'> = {
     },
     unsupported_format: {
       title: 'Berkas ini bukan gambar yang dapat dibaca.',
-      text: (f) => `Menurut isinya, ${f.file} bukan gambar JPEG, PNG, GIF, atau BMP, apa pun namanya. Pilih salah satunya.`,
+      text: (f) => `Menurut isinya, ${f.file} bukan gambar JPEG, PNG, WebP, GIF, atau BMP, apa pun namanya. Pilih salah satunya.`,
     },
     corrupt_image: {
       title: 'Gambar ini rusak.',
@@ -92,7 +92,8 @@ export const failures: Pick<Content, 'pageFailures' | 'serverFailures'> = {
     timeout: { title: 'Server terlalu lambat.', text: (f) => `${f.origin} tidak selesai menjawab dalam ${f.seconds} detik; permintaan dibatalkan. Tekan lagi untuk mencoba ulang.` },
     contract_mismatch: {
       title: 'Server memakai pra-pemrosesan lain (412).',
-      text: (f) => `Beda pertama pada ${f.field}: halaman ${f.ours}, server ${f.theirs}. Tensornya tidak akan sama, jadi server menolak membandingkan.`,
+      text: (f) =>
+        `${f.field === '?' ? `Katanya: ${f.detail || '–'}.` : `Beda pertama pada ${f.field}: halaman ${f.ours}, server ${f.theirs}.`} Tensornya tidak akan sama, jadi server menolak membandingkan.`,
     },
     key_needed: {
       title: 'Server hanya menjawab pemegang kunci.',

@@ -123,7 +123,7 @@ describe('recorded results', () => {
     const { found, unreadable } = readRecorded([JSON.stringify(services), JSON.stringify({ ...services, quick: true })], 'python-or-cpp')
     expect(unreadable).toEqual([])
     expect(found).toHaveLength(1)
-    expect(found[0]).toMatchObject({ machine: 'a processor, 1 / 2', series: [{ name: 'native', requests: 66, lost: 2, recoveryMs: 500, ms: { p50: 10, p99: 30 } }] })
+    expect(found[0]).toMatchObject({ machine: 'a processor, 1/2 threads', series: [{ name: 'native', requests: 66, lost: 2, recoveryMs: 500, ms: { p50: 10, p99: 30 } }] })
     expect(readRecorded([JSON.stringify({ ...services, peers: { native: {} } })], 'python-or-cpp').unreadable[0]).toContain('loads[0]')
   })
   test.each([

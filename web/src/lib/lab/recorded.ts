@@ -66,7 +66,7 @@ function parseServices(json: Json): Recorded | null {
   return {
     experiment: 'python-or-cpp',
     recordedAt: timestamp(json.date, 'date'),
-    machine: `${text(machine.cpu, 'machine.cpu')}, ${number(json.server_cores, 'server_cores')} / ${number(machine.cores, 'machine.cores')}`,
+    machine: `${text(machine.cpu, 'machine.cpu')}, ${number(json.server_cores, 'server_cores')}/${number(machine.cores, 'machine.cores')} threads`,
     versions: Object.fromEntries(Object.entries(record(machine.versions, 'machine.versions')).map(([name, version]) => [name, text(version, name)])),
     series: series.map(seriesOf),
   }
