@@ -42,6 +42,8 @@ def capacity(port, image, seconds=3, clients=6):
 class Load:
     """Requests at a steady rate, whatever comes back, until the `with` block ends. What failed is sent a second time, once."""
 
+    CLIENTS = 64
+
     def __init__(self, port, image, per_second):
         self.port, self.image, self.per_second = port, image, per_second
         self.first, self.second, self.contracts = [], [], []
@@ -56,7 +58,7 @@ class Load:
         self.contracts.append(contract)
 
     def _run(self):
-        with concurrent.futures.ThreadPoolExecutor(64) as pool:
+        with concurrent.futures.ThreadPoolExecutor(self.CLIENTS) as pool:
             at = time.monotonic()
             while not self._ended.is_set():
                 pool.submit(self._send)
