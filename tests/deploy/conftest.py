@@ -63,6 +63,7 @@ def engine(tmp_path_factory):
         os.environ.pop("DOCKER_HOST")
         if before is not None:
             os.environ["DOCKER_HOST"] = before
+        subprocess.run(["umount", str(folder / "exec" / "netns" / "default")], capture_output=True)  # the daemon leaves it mounted
         shutil.rmtree(folder / "data", ignore_errors=True)
 
 

@@ -16,6 +16,7 @@ PROXY = "beralih-test-haproxy"
 NAME = "beralih-test"
 SERVICE = f"{NAME}_replica"
 PORT = 18180
+BRIDGE = "docker_gwbridge"
 
 
 def wait(true, seconds=120):
@@ -43,15 +44,18 @@ def proxy_image(base_image, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def swarm(engine):
-    """A swarm of this machine alone, unless it is in one already."""
+    """A swarm of this machine alone, unless it is in one already. Its bridge, which outlives it, goes too if it was not there before."""
     if docker("info", "-f", "{{.Swarm.LocalNodeState}}") == "active":
         yield
         return
+    before = docker("network", "ls", "--format", "{{.Name}}").split()
     started = subprocess.run(["docker", "swarm", "init", "--advertise-addr", "127.0.0.1", "--listen-addr", "127.0.0.1"], capture_output=True, text=True)
     if started.returncode != 0:
         pytest.skip("this engine cannot start a swarm: " + started.stderr.strip()[:250])
     yield
     docker("swarm", "leave", "--force")
+    if BRIDGE not in before and BRIDGE in docker("network", "ls", "--format", "{{.Name}}").split():
+        docker("network", "rm", BRIDGE)
 
 
 def replicas():
