@@ -5,7 +5,7 @@ cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 
 default_suites=(format core server fuzz_replay wasm_core wasm_core_scalar wasm python web e2e asan_core)
 # What takes longer than the default run allows.
-full_suites=("${default_suites[@]}" asan tsan fuzz model_1gb importers cuda_headers restarts bad_company overload soak)
+full_suites=("${default_suites[@]}" asan tsan fuzz model_1gb importers cuda_headers restarts bad_company overload soak deploy)
 asked_suites=(bench) # neither in the default nor in "full": its figures need a machine that does nothing else
 suite_limit_s=900
 
@@ -86,6 +86,11 @@ suite_bad_company() { slow_test bad_company; }
 slow_test() {
   limited /usr/bin/python3 -m pytest "tests/slow/test_$1.py" -q -p no:cacheprovider --junitxml="$reports/$1.xml"
 }
+# The image built, run and put behind HAProxy as a Swarm stack; 1000 requests while replicas are killed. About ten minutes.
+suite_deploy() {
+  suite_limit_s=2400 BERALIH_CONTAINERS=1 BERALIH_DEPLOY_REQUESTS=1000 limited /usr/bin/python3 -m pytest tests/deploy -q -rs \
+    -p no:cacheprovider --junitxml="$reports/deploy.xml"
+}
 # Every file of the fuzzers' corpora, and every one that once failed.
 suite_fuzz_replay() { limited build/release/tests/beralih_fuzz_replay -r junit -o "$reports/fuzz_replay.xml"; }
 # Debian's Node, as users of the module may have it; the page's own may be newer.
@@ -162,6 +167,7 @@ step_total=$((5 + ${#suites[@]}))
 mapfile -t lists < <(page_lists)
 [[ " ${suites[*]} " != *" bench "* ]] || lists+=(bench)
 [[ " ${suites[*]} " != *" fuzz "* ]] || lists+=(fuzz)
+[[ " ${suites[*]} " != *" deploy "* ]] || command -v docker >/dev/null || lists+=(deploy)
 install_packages "$may_install" build models test "${lists[@]}"
 build_release all
 prepare_bundle resnet34

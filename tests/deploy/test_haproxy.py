@@ -1,4 +1,5 @@
 """Three replicas behind HAProxy, with native_server/deploy/haproxy.cfg: what clients see of a crash, an update and a broken bundle."""
+import collections
 import concurrent.futures
 import http.client
 import os
@@ -12,9 +13,15 @@ import time
 
 import pytest
 
+from deploy_load import Load, altered_bundle, capacity, classify, contract_hash, newer_bundle
+from restarts import NO_NETWORK
 from server_process import Server
 
 CONFIGURATION = pathlib.Path(__file__).resolve().parents[2] / "native_server" / "deploy" / "haproxy.cfg"
+NAMES = ("one", "two", "three")
+# The replicas share this machine's cores with their clients, and with each start of another, which real ones do not. What waits for that is
+# late and not lost: the queue of one replica holds as many as the load ever has under way.
+ENGINE = ("--max-queue", str(Load.CLIENTS))
 
 
 def free_ports(count):
@@ -30,50 +37,68 @@ def free_ports(count):
 class Cluster:
     """HAProxy and three servers, each of which can be stopped and started again on its port."""
 
-    def __init__(self, binary, bundle, folder):
-        self.binary, self.bundle, self.folder = binary, bundle, folder
+    def __init__(self, binary, bundle, folder, arguments=ENGINE, **variables):
+        self.binary, self.bundle, self.folder, self.arguments = binary, bundle, folder, arguments
         *self.ports, self.front = free_ports(4)
         self.starts = 0
+        self.bundles = [bundle] * 3
         self.replicas = [self.start(i) for i in range(3)]
         for replica in self.replicas:
             replica.wait_until_ready()
         environment = {**os.environ, "BERALIH_HAPROXY_BIND": f"127.0.0.1:{self.front}",
                        "BERALIH_HAPROXY_ADMIN": str(folder / "admin.sock"),
-                       **{f"BERALIH_REPLICA_{i + 1}": f"127.0.0.1:{port}" for i, port in enumerate(self.ports)}}
+                       **{f"BERALIH_REPLICA_{i + 1}": f"127.0.0.1:{port}" for i, port in enumerate(self.ports)}, **variables}
         self.log = open(folder / "haproxy.log", "w")
         self.proxy = subprocess.Popen(["haproxy", "-W", "-db", "-f", str(CONFIGURATION)], env=environment, stdout=self.log,
                                       stderr=subprocess.STDOUT)
-        self.wait(lambda: self.status("/v2/health/ready") == 200)
+        self.wait(self.ready)
 
     def start(self, index, bundle=None):
         self.starts += 1
-        return Server(self.binary, bundle or self.bundle, "--threads", "1", "--drain-delay-ms", "1500", log=self.folder / f"replica-{self.starts}.log",
-                      port=self.ports[index])
+        self.bundles[index] = bundle or self.bundle
+        return Server(self.binary, self.bundles[index], *self.arguments, "--threads", "1", "--drain-delay-ms", "1500",
+                      log=self.folder / f"replica-{self.starts}.log", port=self.ports[index])
 
     def restart(self, index, bundle=None):
+        """Starts it in place of the one that ended, and waits until HAProxy has seen it ready."""
+        self.replicas[index].__exit__()
         self.replicas[index] = self.start(index, bundle)
         self.replicas[index].wait_until_ready()
+        self.wait(lambda: self.states()[NAMES[index]] == "UP")
 
-    def status(self, path, body=None):
+    def restore(self):
+        """As at the beginning, whatever a test has done."""
+        for index, replica in enumerate(self.replicas):
+            if replica.process.poll() is not None or self.bundles[index] != self.bundle:
+                self.restart(index)
+
+    def ready(self):
         connection = http.client.HTTPConnection("127.0.0.1", self.front, timeout=60)
         try:
-            connection.request("POST" if body else "GET", path, body, {"Content-Type": "image/jpeg"} if body else {})
-            response = connection.getresponse()
-            response.read()
-            return response.status
+            connection.request("GET", "/v2/health/ready")
+            return connection.getresponse().status == 200
         except (OSError, http.client.HTTPException):
-            return 0
+            return False
         finally:
             connection.close()
 
-    def states(self):
-        """What HAProxy thinks of each replica: "UP", "DOWN"."""
+    def admin(self, command):
         with socket.socket(socket.AF_UNIX) as admin:
             admin.connect(str(self.folder / "admin.sock"))
-            admin.sendall(b"show stat\n")
-            text = b"".join(iter(lambda: admin.recv(65536), b"")).decode()
-        rows = [line.split(",") for line in text.splitlines() if line.startswith("replicas,")]
-        return {row[1]: row[17].split()[0] for row in rows if row[1] != "BACKEND"}
+            admin.sendall(command.encode() + b"\n")
+            return b"".join(iter(lambda: admin.recv(65536), b"")).decode()
+
+    def _servers(self, backend="replicas"):
+        rows = [line.split(",") for line in self.admin("show stat").splitlines() if line.startswith(f"{backend},")]
+        return {row[1]: row for row in rows if row[1] != "BACKEND"}
+
+    def states(self, backend="replicas"):
+        """What HAProxy thinks of each replica: "UP", "DOWN"."""
+        return {name: row[17].split()[0] for name, row in self._servers(backend).items()}
+
+    def sessions(self, name):
+        """How many requests HAProxy has ever given to it."""
+        return int(self._servers()[name][7])
 
     @staticmethod
     def wait(true, seconds=60):
@@ -90,82 +115,114 @@ class Cluster:
             replica.__exit__()
 
 
-@pytest.fixture
-def cluster(binary, bundle, tmp_path):
+@pytest.fixture(scope="module")
+def replicas(binary, bundle, tmp_path_factory):
     if shutil.which("haproxy") is None:
         pytest.skip("haproxy is not installed")
-    running = Cluster(binary, bundle, tmp_path)
+    running = Cluster(binary, bundle, tmp_path_factory.mktemp("cluster"))
     yield running
     running.close()
 
 
-class Load:
-    """Requests at a steady rate, whatever comes back, until the `with` block ends. None is sent twice."""
-
-    def __init__(self, cluster, image, per_second):
-        self.cluster, self.image, self.interval = cluster, image, 1 / per_second
-        self.statuses, self._ended = [], threading.Event()
-
-    def _send(self):
-        status = self.cluster.status("/api/classify", self.image)
-        self.statuses.append(status)
-
-    def _run(self):
-        with concurrent.futures.ThreadPoolExecutor(64) as pool:
-            at = time.monotonic()
-            while not self._ended.is_set():
-                pool.submit(self._send)
-                at += self.interval
-                time.sleep(max(0.0, at - time.monotonic()))
-
-    def __enter__(self):
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-        time.sleep(1)
-        return self
-
-    def __exit__(self, *_):
-        time.sleep(1)
-        self._ended.set()
-        self._thread.join()
-        print(f"{len(self.statuses)} requests, statuses { {s: self.statuses.count(s) for s in set(self.statuses)} }")
-
-
 @pytest.fixture
+def cluster(replicas):
+    replicas.restore()
+    return replicas
+
+
+@pytest.fixture(scope="module")
 def image(bundle):
     return (bundle / "golden" / "dog2.jpg").read_bytes()
 
 
-def test_a_killed_replica_costs_no_request(cluster, image):
-    with Load(cluster, image, per_second=6) as load:
-        cluster.replicas[0].process.send_signal(signal.SIGKILL)
-        cluster.replicas[0].process.wait()
+@pytest.fixture(scope="module")
+def full_load(replicas, image):
+    return capacity(replicas.front, image)
+
+
+@pytest.fixture
+def per_second(full_load, measured):
+    """70 % of what the three replicas answer here."""
+    measured(f"three replicas, one thread each, answer {full_load:.1f} requests/s on {os.cpu_count()} cores, which the clients share")
+    return 0.7 * full_load
+
+
+def kill(cluster, index):
+    cluster.replicas[index].process.send_signal(signal.SIGKILL)
+    cluster.replicas[index].process.wait()
+    cluster.wait(lambda: cluster.states()[NAMES[index]] == "DOWN")
+    cluster.restart(index)
+
+
+def test_a_killed_replica_costs_no_request(cluster, image, per_second, measured):
+    """Each once; with BERALIH_DEPLOY_REQUESTS one after the other until so many were sent."""
+    wanted = int(os.environ.get("BERALIH_DEPLOY_REQUESTS", "0"))
+    kills = 0
+    with Load(cluster.front, image, per_second) as load:
+        while kills < len(NAMES) or len(load.first) < wanted:
+            kill(cluster, kills % len(NAMES))
+            kills += 1
+    measured(f"kill -9, {kills} time(s): {load}")
+    assert len(load.first) >= 12
+    assert load.failed_twice == 0
+    assert load.failed_once <= 0.001 * len(load.first)
+
+
+def test_an_altered_bundle_gets_no_traffic(cluster, bundle, image, per_second, measured, tmp_path):
+    broken = altered_bundle(bundle, tmp_path / "broken")
+    with Load(cluster.front, image, per_second) as load:
+        assert cluster.replicas[0].stop() == 0
+        before = cluster.sessions("one")
+        cluster.replicas[0].__exit__()
+        cluster.replicas[0] = cluster.start(0, broken)
+        assert cluster.replicas[0].process.wait(60) == 1
         cluster.wait(lambda: cluster.states()["one"] == "DOWN")
-        cluster.restart(0)
-        cluster.wait(lambda: cluster.states()["one"] == "UP")
-    assert set(load.statuses) == {200} and len(load.statuses) >= 12
+        time.sleep(1)
+        asked = cluster.sessions("one") - before
+    log = cluster.replicas[0].log()
+    measured(f"altered bundle: {asked} requests reached it; {load}")
+    assert "weights.safetensors" in log and "ready in" not in log and "POST" not in log
+    assert asked == 0 and load.failed_once == 0
 
 
-def test_a_rolling_update_costs_no_request(cluster, bundle, image, tmp_path):
-    new = tmp_path / "new"
-    shutil.copytree(bundle, new)
-    with Load(cluster, image, per_second=6) as load:
-        for index, name in enumerate(("one", "two", "three")):
+def test_a_rolling_update_costs_no_request(cluster, bundle, image, per_second, measured, tmp_path):
+    new = newer_bundle(bundle, tmp_path / "new")
+    with Load(cluster.front, image, per_second) as load:
+        for index in range(3):
             assert cluster.replicas[index].stop() == 0
             cluster.restart(index, new)
-            cluster.wait(lambda: cluster.states()[name] == "UP")
-    assert set(load.statuses) == {200} and len(load.statuses) >= 12
+    measured(f"rolling update to a new bundle: {load}")
+    assert load.failed_once == 0 and len(load.first) >= 12
+    assert set(load.contracts) == {contract_hash(bundle), contract_hash(new)} and load.contracts[-1] == contract_hash(new)
 
 
-def test_an_altered_bundle_gets_no_traffic(cluster, bundle, image, tmp_path):
-    broken = tmp_path / "broken"
-    shutil.copytree(bundle, broken)
-    with open(broken / "weights.safetensors", "r+b") as weights:
-        weights.seek(-1, os.SEEK_END)
-        weights.write(b"\x7f")
-    assert cluster.replicas[0].stop() == 0
-    cluster.replicas[0] = cluster.start(0, broken)
-    assert cluster.replicas[0].process.wait(60) == 1
-    cluster.wait(lambda: cluster.states()["one"] == "DOWN")
-    assert [cluster.status("/api/classify", image) for _ in range(9)] == [200] * 9
-    assert "POST" not in cluster.replicas[0].log()
+def test_a_canary_gets_its_share(binary, bundle, image, measured, tmp_path):
+    """Of 500 requests 10 %, give or take five standard deviations; when it is killed, the others answer its share."""
+    if shutil.which("haproxy") is None:
+        pytest.skip("haproxy is not installed")
+    new = newer_bundle(bundle, tmp_path / "new")
+    port, = free_ports(1)
+    cluster = Cluster(binary, bundle, tmp_path, NO_NETWORK, BERALIH_CANARY=f"127.0.0.1:{port}", BERALIH_CANARY_PERCENT="10")
+
+    def ask(count):
+        with concurrent.futures.ThreadPoolExecutor(6) as pool:
+            return collections.Counter(pool.map(lambda _: classify(cluster.front, image), range(count)))
+
+    old_answer, new_answer = (200, contract_hash(bundle)), (200, contract_hash(new))
+    try:
+        assert ask(100) == {old_answer: 100}  # there is no canary yet
+        with Server(binary, new, *NO_NETWORK, log=tmp_path / "canary.log", port=port) as canary:
+            canary.wait_until_ready()
+            cluster.wait(lambda: cluster.states("canary")["canary"] == "UP")
+            seen = ask(500)
+            measured(f"canary of 10 %: {seen[new_answer]} of {seen.total()} requests")
+            assert set(seen) == {old_answer, new_answer} and 17 <= seen[new_answer] <= 83
+            threading.Timer(0.5, canary.process.kill).start()
+            seen = ask(300)
+            assert canary.process.wait(1) == -signal.SIGKILL
+            measured(f"canary killed: {seen.total()} requests, {seen[new_answer]} answered by it before, "
+                     f"{sum(count for (status, _), count in seen.items() if status != 200)} failed")
+            assert set(seen) == {old_answer, new_answer}
+            assert ask(100) == {old_answer: 100}
+    finally:
+        cluster.close()

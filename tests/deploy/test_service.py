@@ -3,11 +3,14 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import socket
 import subprocess
+import time
 
 import pytest
 
+from restarts import NO_NETWORK
 from server_process import Server
 
 DEPLOY = pathlib.Path(__file__).resolve().parents[2] / "native_server" / "deploy"
@@ -23,6 +26,28 @@ def test_systemd_is_told_ready_and_stopping(binary, bundle, tmp_path, monkeypatc
             server.wait_until_ready()
             assert server.stop() == 0
             assert manager.recv(100) == b"STOPPING=1"
+
+
+def test_systemds_watchdog_hears_of_a_server_that_works(binary, bundle, tmp_path, monkeypatch):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(60)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "1000000")
+        with Server(binary, bundle, *NO_NETWORK, log=tmp_path / "log") as server:
+            assert manager.recv(100) == b"READY=1"
+            server.wait_until_ready()
+            start = time.monotonic()
+            assert [manager.recv(100) for _ in range(4)] == [b"WATCHDOG=1"] * 4
+            assert 1.2 < time.monotonic() - start < 3  # twice in each second that systemd waits
+            server.process.send_signal(signal.SIGSTOP)
+            manager.settimeout(1.5)
+            try:
+                with pytest.raises(socket.timeout):
+                    while manager.recv(100):
+                        pass
+            finally:
+                server.process.send_signal(signal.SIGCONT)
 
 
 def test_an_altered_bundle_is_never_reported_ready(binary, bundle, tmp_path, monkeypatch):

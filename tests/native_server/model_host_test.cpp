@@ -143,13 +143,21 @@ TEST_CASE("a canary that fails turns ready off, and on again when it comes out",
   Served served;
   ModelHostOptions options = options_for(bundle, mood);
   options.canary_interval = milliseconds(10);
-  ModelHost host(options, served.events());
+  ModelHostEvents events = served.events();
+  std::atomic<int> alive{0};
+  events.alive = [&] { ++alive; };
+  ModelHost host(options, std::move(events));
   REQUIRE(host.start());
+  CHECK(comes_true([&] { return alive > 0; }));
   mood.wrong = true;
   REQUIRE(comes_true([&] { return served.classifier() == nullptr; }));
   CHECK_THAT(served.reason(), Contains("canary") && Contains("class 2"));
+  const int before = alive;
+  std::this_thread::sleep_for(milliseconds(350));  // several times the interval
+  CHECK(alive == before);
   mood.wrong = false;
   CHECK(comes_true([&] { return served.classifier() != nullptr; }));
+  CHECK(comes_true([&] { return alive > before; }));
 }
 
 TEST_CASE("an engine that hangs turns ready off", "[host]") {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -163,6 +164,18 @@ std::shared_ptr<const StaticSite> index_page(const std::string& directory) {
   return *std::move(site);
 }
 
+/// What systemd's watchdog hears; empty where it does not watch.
+std::function<void()> watchdog_notifier() {
+  const auto interval = watchdog_interval();
+  if (interval.count() == 0) return {};
+  return [interval, told = std::chrono::steady_clock::time_point{}]() mutable {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - told < interval) return;
+    told = now;
+    notify_service_manager("WATCHDOG=1");
+  };
+}
+
 void serve(const ServeFlags& flags) {
   share_memory_pools();
   StopEvents stop_events;
@@ -198,6 +211,7 @@ void serve(const ServeFlags& flags) {
                            device_lost = true;
                            stop_events.raise();
                          },
+                     .alive = watchdog_notifier(),
                  });
   const auto lab = make_lab(flags);
   if (!lab) fail_command(lab.error());

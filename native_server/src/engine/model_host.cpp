@@ -180,6 +180,10 @@ void ModelHost::watch(const std::stop_token& stop) {
                              : "");
       stalled = hangs;
     }
+    if (events_.alive) {
+      const std::lock_guard lock(mutex_);
+      if (!stopped_ && fault_.empty()) events_.alive();
+    }
     std::vector<std::shared_ptr<Classifier>> finished;
     {
       // Nobody can get hold of a retired one any more, so a count of one stays one.

@@ -40,6 +40,8 @@ struct ModelHostEvents {
   std::function<void(const std::string& line)> log;
   /// The device answers nothing any more, after withdraw(): this process should end. May be empty.
   std::function<void(const std::string& reason)> lost = {};
+  /// Several times a second while nothing is wrong with what serves, for a watchdog. May be empty.
+  std::function<void()> alive = {};
 };
 
 struct ReloadReport {

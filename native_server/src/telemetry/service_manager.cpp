@@ -4,7 +4,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 
@@ -26,6 +28,16 @@ void notify_service_manager(std::string_view state) {
                  reinterpret_cast<sockaddr*>(&address),
                  static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length));
   ::close(fd);
+}
+
+std::chrono::microseconds watchdog_interval() {
+  const char* text = std::getenv("WATCHDOG_USEC");
+  if (text == nullptr) return {};
+  const char* end = text + std::strlen(text);
+  int64_t limit = 0;
+  const auto [rest, error] = std::from_chars(text, end, limit);
+  return std::chrono::microseconds(error == std::errc{} && rest == end && limit > 0 ? limit / 2
+                                                                                    : 0);
 }
 
 }  // namespace beralih

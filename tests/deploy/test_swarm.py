@@ -1,0 +1,136 @@
+"""native_server/deploy/swarm.yaml as a stack on this machine: a crash, a rolling update, an update that must not go through."""
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+from deploy_engine import docker
+from deploy_load import Load, altered_bundle, capacity, classify, contract_hash, newer_bundle
+
+STACK = pathlib.Path(__file__).resolve().parents[2] / "native_server" / "deploy" / "swarm.yaml"
+PROXY = "beralih-test-haproxy"
+NAME = "beralih-test"
+SERVICE = f"{NAME}_replica"
+PORT = 18180
+BRIDGE = "docker_gwbridge"
+
+
+def wait(true, seconds=120):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, docker("service", "ps", "--no-trunc", SERVICE)
+        time.sleep(0.2)
+
+
+def layered(image, tag, folder, files, variables=""):
+    """Another image: some of the bundle's files replaced."""
+    lines = [f"FROM {image}", *(f"COPY {name} /bundle/{name}" for name in files), variables]
+    (folder / "Containerfile").write_text("\n".join(lines) + "\n")
+    docker("build", "-q", "-t", tag, "-f", str(folder / "Containerfile"), str(folder))
+    return tag
+
+
+@pytest.fixture(scope="module")
+def proxy_image(base_image, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("proxy")
+    (folder / "Containerfile").write_text(f"FROM {base_image}\nRUN apt-get update && apt-get install -y --no-install-recommends haproxy\n")
+    docker("build", "-q", "--network", "host", "-t", PROXY, "-f", str(folder / "Containerfile"), str(folder))
+    return PROXY
+
+
+@pytest.fixture(scope="module")
+def swarm(engine):
+    """A swarm of this machine alone, unless it is in one already. Its bridge, which outlives it, goes too if it was not there before."""
+    if docker("info", "-f", "{{.Swarm.LocalNodeState}}") == "active":
+        yield
+        return
+    before = docker("network", "ls", "--format", "{{.Name}}").split()
+    started = subprocess.run(["docker", "swarm", "init", "--advertise-addr", "127.0.0.1", "--listen-addr", "127.0.0.1"], capture_output=True, text=True)
+    if started.returncode != 0:
+        pytest.skip("this engine cannot start a swarm: " + started.stderr.strip()[:250])
+    yield
+    docker("swarm", "leave", "--force")
+    if BRIDGE not in before and BRIDGE in docker("network", "ls", "--format", "{{.Name}}").split():
+        docker("network", "rm", BRIDGE)
+
+
+def replicas():
+    return docker("ps", "-q", "--filter", f"label=com.docker.swarm.service.name={SERVICE}", "--filter", "health=healthy").split()
+
+
+def deploy(image):
+    environment = {**os.environ, "BERALIH_IMAGE": image, "BERALIH_HAPROXY_IMAGE": PROXY, "BERALIH_BIND": f"127.0.0.1:{PORT}",
+                   "BERALIH_THREADS": "1"}
+    docker("stack", "deploy", "--resolve-image", "never", "-c", str(STACK), NAME, env=environment)
+
+
+def update_state():
+    return docker("service", "inspect", "-f", "{{if .UpdateStatus}}{{.UpdateStatus.State}}{{end}}", SERVICE)
+
+
+@pytest.fixture(scope="module")
+def stack(swarm, image, proxy_image):
+    start = time.monotonic()
+    deploy(image)
+    try:
+        wait(lambda: len(replicas()) == 3)
+        yield time.monotonic() - start
+    finally:
+        docker("stack", "rm", NAME)
+        wait(lambda: not docker("ps", "-q", "--filter", f"label=com.docker.stack.namespace={NAME}"))
+
+
+@pytest.fixture(scope="module")
+def photo(bundle):
+    return (bundle / "golden" / "dog2.jpg").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def per_second(stack, photo):
+    wait(lambda: classify(PORT, photo)[0] == 200)
+    return 0.7 * capacity(PORT, photo)
+
+
+def test_a_killed_container_costs_no_request(stack, photo, per_second, measured):
+    measured(f"stack deploy to three healthy replicas {stack:.1f} s")
+    victim = replicas()[0]
+    with Load(PORT, photo, per_second) as load:
+        os.kill(int(docker("inspect", "-f", "{{.State.Pid}}", victim)), signal.SIGKILL)
+        wait(lambda: len(replicas()) == 3 and victim not in replicas())
+    measured(f"kill -9: {load}")
+    assert load.failed_twice == 0 and load.failed_once <= 0.001 * len(load.first)
+
+
+def test_an_altered_bundle_is_rolled_back(stack, image, bundle, photo, per_second, measured, tmp_path):
+    broken = layered(image, f"{NAME}:altered", altered_bundle(bundle, tmp_path / "altered"), ["weights.safetensors"])
+    with Load(PORT, photo, per_second) as load:
+        docker("service", "update", "-q", "--detach", "--no-resolve-image", "--image", broken, SERVICE)
+        wait(lambda: update_state() == "rollback_completed", 240)
+        wait(lambda: len(replicas()) == 3)
+    measured(f"altered bundle, rolled back: {load}")
+    assert load.failed_once == 0
+    assert set(load.contracts) == {contract_hash(bundle)}
+    assert docker("service", "inspect", "-f", "{{.Spec.TaskTemplate.ContainerSpec.Image}}", SERVICE).startswith(image)
+
+
+def test_a_rolling_update_costs_no_request(stack, image, bundle, photo, per_second, measured, tmp_path):
+    context = tmp_path / "context"
+    context.mkdir()
+    new = newer_bundle(bundle, tmp_path / "new")
+    for name in ("contract.json", "contract.sha256"):
+        shutil.copy(new / name, context)
+    newer = layered(image, f"{NAME}:newer", context, ["contract.json", "contract.sha256"],
+                    f"ENV BERALIH_EXPECT_CONTRACT={contract_hash(new)}\nLABEL io.beralih.contract-hash={contract_hash(new)}")
+    with Load(PORT, photo, per_second) as load:
+        deploy(newer)
+        wait(lambda: update_state() == "completed" and classify(PORT, photo)[1] == contract_hash(new), 240)
+    measured(f"rolling update by stack deploy: {load}")
+    assert load.failed_once == 0
+    assert set(load.contracts) == {contract_hash(bundle), contract_hash(new)} and load.contracts[-1] == contract_hash(new)
+    docker("service", "rollback", "-q", "--detach", SERVICE)
+    wait(lambda: update_state() == "rollback_completed", 240)
+    assert {classify(PORT, photo) for _ in range(12)} == {(200, contract_hash(bundle))}
