@@ -47,10 +47,12 @@ async function letters() {
   return [...found].join('')
 }
 
+/** What the style sheets ask for (font-variant-numeric, font-kerning) and what a text is set with anyway; the faces' other forms stay out. */
+const keepFeatures = ['ccmp', 'locl', 'kern', 'liga', 'mark', 'mkmk', 'lnum', 'pnum', 'tnum']
 const used = await letters()
 for (const face of assets.filter((name) => name.endsWith('.woff2'))) {
   const file = join(dist, 'assets', face)
-  const subset = await subsetFont(await readFile(file), used, { targetFormat: 'woff2' })
+  const subset = await subsetFont(await readFile(file), used, { targetFormat: 'woff2', keepFeatures, noHinting: true })
   const data = `data:font/woff2;base64,${subset.toString('base64')}`
   style = style.replaceAll(new RegExp(`url\\(["']?\\./${face.replaceAll('.', '\\.')}["']?\\)`, 'g'), `url(${data})`)
   await rm(file)
