@@ -1,5 +1,6 @@
 """Deadlines, priorities, batches, the engines, and reloads under load: the real server."""
 import concurrent.futures
+import pathlib
 import shutil
 import signal
 import subprocess
@@ -85,6 +86,26 @@ def test_the_packed_engine_reproduces_the_golden_cases_and_says_what_it_tried(
     assert answer[0]["index"] == plain[0]["index"]
     tolerance = 1e-4 if facts["dtype"] == "fp32" else 0.03
     assert abs(answer[0]["probability"] - plain[0]["probability"]) <= tolerance
+
+
+def memory_after_start(binary, bundle, tmp_path, *options):
+    """Resident KiB that are the process's own, and those of the file of weights."""
+    with Server(binary, bundle, *options, log=tmp_path / "log") as server:
+        server.wait_until_ready()
+        server.wait_for_log("golden cases reproduced: all")
+        process = pathlib.Path(f"/proc/{server.process.pid}")
+        own = int((process / "status").read_text().split("RssAnon:")[1].split()[0])
+        of_weights = (process / "smaps").read_text().split("/weights.safetensors\n")[1]
+    return own, int(of_weights.split("Rss:")[1].split()[0])
+
+
+def test_packed_weights_are_in_memory_once(binary, bundle, tmp_path):
+    weights = (bundle / "weights.safetensors").stat().st_size / 1024
+    mapped, shared = memory_after_start(binary, bundle, tmp_path)
+    packed, left = memory_after_start(binary, bundle, tmp_path, "--cpu-engine", "packed", "--dtype", "fp32")
+    assert shared > 0.9 * weights  # the default serves from the file's pages
+    assert left < 0.2 * weights
+    assert packed - mapped < 1.6 * weights
 
 
 @pytest.mark.parametrize("engine", ["mapped", "packed"])

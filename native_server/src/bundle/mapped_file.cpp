@@ -70,6 +70,10 @@ Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::filesystem
   return std::shared_ptr<const MappedFile>(new MappedFile(base, size, identity_of(status)));
 }
 
+void MappedFile::release_pages() const {
+  if (base_ != nullptr) ::madvise(base_, size_, MADV_DONTNEED);
+}
+
 void explain_lost_mappings() {
   struct sigaction action {};
   action.sa_handler = on_bus_error;

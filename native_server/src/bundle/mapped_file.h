@@ -33,6 +33,8 @@ class MappedFile {
 
   /// Valid while this object lives.
   std::span<const uint8_t> bytes() const { return {static_cast<const uint8_t*>(base_), size_}; }
+  /// Takes the pages out of this process's resident memory; who reads them again gets them again.
+  void release_pages() const;
   /// As it was when the file was mapped.
   const FileIdentity& identity() const { return identity_; }
 

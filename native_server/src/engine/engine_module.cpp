@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <string>
 
+#include "telemetry/process.h"
+
 namespace beralih {
 namespace {
 
@@ -42,7 +44,15 @@ Result<std::unique_ptr<InferenceEngine>> make_engine(const Bundle& bundle,
                                                      const EngineOptions& options) {
   const auto module = load_engine_module();
   if (!module) return module.error();
-  return (*module)->make(bundle, options);
+  auto engine = (*module)->make(bundle, options);
+  if (!engine) return engine.error();
+  const EngineMetadata& metadata = (*engine)->metadata();
+  // Weights that have been copied, packed or onto a device, are not read again where they lie.
+  if (metadata.variant == "packed" || metadata.device != "cpu") {
+    for (const auto& [path, file] : bundle.files) file->release_pages();
+  }
+  return_free_memory();
+  return engine;
 }
 
 }  // namespace beralih

@@ -75,7 +75,8 @@ c10::IValue pack(const Convolution& convolution, at::ScalarType type,
       c10::Dispatcher::singleton().findSchemaOrThrow("mkldnn_prepacked::conv2d_prepack", "");
   c10::IValue bias = convolution.bias;
   if (bias.isTensor()) bias = bias.toTensor().to(type);
-  torch::jit::Stack stack{convolution.weight.to(type).contiguous(at::MemoryFormat::ChannelsLast),
+  const at::Tensor weight = convolution.weight.to(type).contiguous(at::MemoryFormat::ChannelsLast);
+  torch::jit::Stack stack{weight,
                           bias,
                           convolution.stride,
                           convolution.padding,
@@ -84,6 +85,9 @@ c10::IValue pack(const Convolution& convolution, at::ScalarType type,
                           input_size,
                           relu ? "relu" : "none"};
   prepack.callBoxed(&stack);
+  // The result holds its own packed copy, and this tensor beside it, for torch.save() alone. (The
+  // contract's weights, where `weight` is still one of them, are not the result's to free.)
+  if (!weight.is_same(convolution.weight)) weight.storage().set_data_ptr(at::DataPtr());
   return stack.back();
 }
 

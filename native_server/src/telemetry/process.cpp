@@ -38,6 +38,12 @@ void share_memory_pools() {
 #endif
 }
 
+void return_free_memory() {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+}
+
 ProcessMemory process_memory() {
   struct Line {
     std::string_view name;

@@ -25,6 +25,10 @@ struct ProcessMemory {
 /// MALLOC_ARENA_MAX has decided already.
 void share_memory_pools();
 
+/// Gives the kernel back what glibc keeps of freed memory. Takes milliseconds: for the end of
+/// something that used much, such as loading a model.
+void return_free_memory();
+
 /// From /proc/self/status; zeros where the kernel does not tell.
 ProcessMemory process_memory();
 
