@@ -107,34 +107,43 @@ def second_model(options, log, folder, names, rounds):
 
 
 def null(options, log, folder, names, rounds):
-    """Requests/s with bodies of 60 KB and answers of one size, driven by server_load, which costs little."""
+    """Requests/s with tensors of 60 KB and answers of one size, and with GETs, driven by server_load, which costs little."""
     options = variant(options, bundle=null_bundle.make(str(options.binary), folder / "null"))
     request, seconds = server_bench.tensor_request("null", null_bundle.TENSOR_BYTES // 4), 1 if options.quick else 2
     head, body = request.split(b"\r\n\r\n", 1)
     headers = dict(line.decode().split(": ", 1) for line in head.split(b"\r\n")[1:])
-    (folder / "request").write_bytes(request)
+    requests = {"tensor": folder / "tensor", "get": folder / "get"}
+    requests["tensor"].write_bytes(request)
+    requests["get"].write_bytes(b"GET /v2/health/ready HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
     with Peer("native null", options, log) as peer:
         peer.wait_until_ready()
         status, answer = peer.request("POST", "/v2/models/null/infer", body, headers)
         if status != 200:
             raise SystemExit(f"the null engine answered {status}: {answer[:300]!r}")
         options.answer_bytes = len(answer)
-    found = {name: [] for name in names}
+    found = {name: {kind: [] for kind in requests} for name in names}
     for number in range(rounds):
         for name in names:
             print(f"null, round {number + 1} of {rounds}: {name}", file=sys.stderr, flush=True)
             with Peer(name, options, log) as peer:
                 peer.wait_until_ready()
-                for length in (seconds / 3, seconds):
-                    done = subprocess.run(["taskset", "-c", str(options.client_core), str(options.load), str(peer.port),
-                                           str(folder / "request"), str(NULL_CONNECTIONS), str(length)], capture_output=True, text=True)
-                    row = json.loads(done.stdout) if done.returncode == 0 else {}
-                    if set(row.get("statuses", {0})) != {"200"} or row["closed"]:
-                        raise SystemExit(f"{name} did not get 200 alone: {row or done.stderr}")
-                found[name].append(row)
+                for kind, file in requests.items():
+                    null_load(peer, options, file, seconds / 3)
+                    found[name][kind].append(null_load(peer, options, file, seconds))
+
+    def medians(rows):
+        return {"requests_per_s": statistics.median(row["per_second"] for row in rows), "p99_ms": statistics.median(row["p99_ms"] for row in rows)}
     return {"body_bytes": null_bundle.TENSOR_BYTES, "answer_bytes": options.answer_bytes, "connections": NULL_CONNECTIONS,
-            "peers": {name: {"what": NULL_PEERS[name], "requests_per_s": statistics.median(row["per_second"] for row in rows),
-                             "p99_ms": statistics.median(row["p99_ms"] for row in rows)} for name, rows in found.items()}}
+            "peers": {name: {"what": NULL_PEERS[name], **{kind: medians(rows) for kind, rows in kinds.items()}} for name, kinds in found.items()}}
+
+
+def null_load(peer, options, request, seconds):
+    done = subprocess.run(["taskset", "-c", str(options.client_core), str(options.load), str(peer.port), str(request),
+                           str(NULL_CONNECTIONS), str(seconds)], capture_output=True, text=True)
+    row = json.loads(done.stdout) if done.returncode == 0 else {}
+    if set(row.get("statuses", {0})) != {"200"} or row["closed"]:
+        raise SystemExit(f"{peer.name} did not get 200 alone: {row or done.stderr}")
+    return row
 
 
 def tables(result):
@@ -151,7 +160,9 @@ def tables(result):
         lines += [f"| {name} | {row['capacity_per_s']:.1f} | {row['p99_ms']:.0f} ms |" for name, row in second["peers"].items()]
     if result["null"]:
         none = result["null"]
-        lines += ["", f"No network: {none['body_bytes'] / 1e3:.0f} KB in, {none['answer_bytes']} bytes out, {none['connections']} connections:",
-                  "", "| | requests/s | p99 | |", "|---|---|---|---|"]
-        lines += [f"| {name} | {row['requests_per_s']:.0f} | {row['p99_ms']:.2f} ms | {row['what']} |" for name, row in none["peers"].items()]
+        lines += ["", f"No network, {none['connections']} connections: a tensor of {none['body_bytes'] / 1e3:.0f} KB in and {none['answer_bytes']} bytes out, "
+                  "or `GET /v2/health/ready`:",
+                  "", "| | tensors/s | p99 | GETs/s | p99 | |", "|---|---|---|---|---|---|"]
+        lines += [f"| {name} | {row['tensor']['requests_per_s']:.0f} | {row['tensor']['p99_ms']:.2f} ms | {row['get']['requests_per_s']:.0f} "
+                  f"| {row['get']['p99_ms']:.2f} ms | {row['what']} |" for name, row in none["peers"].items()]
     return "\n".join(lines) + "\n" if lines else ""

@@ -22,7 +22,7 @@ async def infer(request: Request):
 
 
 @app.get("/v2/health/ready")
-def ready():
+async def ready():  # on the event loop: in a worker thread, as inference_service.py has it, it would be slower
     return {"ready": True}
 
 
@@ -45,8 +45,9 @@ async def infer_tensor(request: Request):
 async def bare(scope, receive, send):
     if scope["type"] != "http":
         return
+    answer = ANSWER if scope["method"] == "POST" else b'{"ready":true}'
     while (await receive()).get("more_body"):
         pass
     await send({"type": "http.response.start", "status": 200,
-                "headers": [(b"content-type", b"application/octet-stream"), (b"content-length", str(len(ANSWER)).encode())]})
-    await send({"type": "http.response.body", "body": ANSWER})
+                "headers": [(b"content-type", b"application/octet-stream"), (b"content-length", str(len(answer)).encode())]})
+    await send({"type": "http.response.body", "body": answer})
