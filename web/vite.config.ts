@@ -1,5 +1,6 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte'
-import { createReadStream, statSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { createReadStream, existsSync, readFileSync, statSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { extname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -13,10 +14,18 @@ const bundle = process.env.BERALIH_BUNDLE ?? join(repository, 'models/bundles/re
 const junit = process.env.BERALIH_JUNIT
 const server = process.env.BERALIH_SERVER ?? 'http://127.0.0.1:8080'
 
+/** For the script that stands in the built pages, the same in all: the typefaces. */
+function inlineScripts(): string {
+  const built = join(repository, 'web/dist/index.html')
+  if (!existsSync(built)) return ''
+  const scripts = readFileSync(built, 'utf8').matchAll(/<script>(.*?)<\/script>/gs)
+  return Array.from(scripts, ([, script = '']) => ` 'sha256-${createHash('sha256').update(script).digest('base64')}'`).join('')
+}
+
 // As `beralih serve` sends them: what works in development works there.
 const headers = {
   'Content-Security-Policy':
-    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' blob: data:; font-src 'self' data:; worker-src 'self' blob:; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    `default-src 'none'; script-src 'self' 'wasm-unsafe-eval'${inlineScripts()}; style-src 'self' 'unsafe-inline'; img-src 'self' blob: data:; font-src 'self' data:; worker-src 'self' blob:; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Embedder-Policy': 'require-corp',
   'X-Content-Type-Options': 'nosniff',

@@ -1,4 +1,5 @@
 """The page's files, the bundle's public files, CORS and /api/artifacts, asked of the real server."""
+import base64
 import datetime
 import gzip
 import hashlib
@@ -12,6 +13,7 @@ import pytest
 from server_process import Server
 
 HTML = b"<!doctype html><html lang=en><title>page</title></html>"
+INLINE = b"document.title = 'script'"
 SCRIPT = b"export const answer = 42;\n" * 20
 LARGE = bytes(range(256)) * 5000  # 1.28 MB: mapped, not copied
 TYPES = {
@@ -46,6 +48,7 @@ def site(tmp_path_factory):
         (root / folder).mkdir(parents=True)
     for name in TYPES:
         (root / name).write_bytes(HTML if name == "index.html" else name.encode())
+    (root / "inline.html").write_bytes(HTML + b"<script>" + INLINE + b"</script>")
     (root / "en" / "index.html").write_bytes(HTML + b"en")
     (root / "assets" / "app-1a2b.js").write_bytes(SCRIPT)
     (root / "assets" / "app-1a2b.js.gz").write_bytes(gzip.compress(SCRIPT))
@@ -208,6 +211,20 @@ def test_the_page_is_isolated(page):
         "connect-src": ["'self'", "https://gpu.example:8443"], "manifest-src": ["'self'"],
         "base-uri": ["'none'"], "form-action": ["'none'"],
         "frame-ancestors": ["https://school.example"]}
+
+
+def test_only_the_page_that_holds_a_script_may_run_it(page):
+    """The sources of the policy are the hashes of what stands in the answered page, and of nothing else."""
+    source = base64.b64encode(hashlib.sha256(INLINE).digest()).decode()
+    answer = page.request("GET", "/inline.html")
+    policy = directives(answer)
+    assert policy.pop("script-src") == ["'self'", "'wasm-unsafe-eval'", f"'sha256-{source}'"]
+    plain = directives(page.request("GET", "/"))
+    assert plain.pop("script-src") == ["'self'", "'wasm-unsafe-eval'"]
+    assert policy == plain
+    unchanged = page.request("GET", "/inline.html", If_None_Match=answer.headers["ETag"])
+    assert unchanged.status == 304
+    assert unchanged.headers["Content-Security-Policy"] == answer.headers["Content-Security-Policy"]
 
 
 def test_nobody_is_listed_by_default(server):

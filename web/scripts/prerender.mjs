@@ -11,8 +11,10 @@ const template = await readFile(join(dist, 'index.html'), 'utf8')
 const assets = await readdir(join(dist, 'assets'))
 const digest = (bytes) => createHash('sha256').update(bytes).digest('base64url').slice(0, 8)
 
-// Style sheet and typefaces stand in the page: the text needs nothing else to be painted as it stays. The addresses in the
-// style sheet are relative to itself.
+// Style sheet and the text's typeface stand in the page: the text needs nothing else to be painted as it stays. The typeface stands
+// there as a script: a face made from bytes is ready for the first frame, where one of a style sheet, even as a data: address, is
+// read after it, and the text would be set twice. A policy (CSP) lets the script run by its hash; without it, or without scripts,
+// the text keeps the reader's own face.
 const styleLink = /<link rel="stylesheet"[^>]*href="\.\/(assets\/[^"]+\.css)"[^>]*>/
 const styleFile = styleLink.exec(template)?.[1]
 if (!styleFile) throw new Error('prerender: the template has no style sheet')
@@ -50,13 +52,27 @@ async function letters() {
 /** What the style sheets ask for (font-variant-numeric, font-kerning) and what a text is set with anyway; the faces' other forms stay out. */
 const keepFeatures = ['ccmp', 'locl', 'kern', 'liga', 'mark', 'mkmk', 'lnum', 'pnum', 'tnum']
 const used = await letters()
-for (const face of assets.filter((name) => name.endsWith('.woff2'))) {
-  const file = join(dist, 'assets', face)
-  const subset = await subsetFont(await readFile(file), used, { targetFormat: 'woff2', keepFeatures, noHinting: true })
-  const data = `data:font/woff2;base64,${subset.toString('base64')}`
-  style = style.replaceAll(new RegExp(`url\\(["']?\\./${face.replaceAll('.', '\\.')}["']?\\)`, 'g'), `url(${data})`)
+const faces = []
+for (const [rule, declarations] of style.matchAll(/@font-face\s*{([^}]*)}/g)) {
+  const family = /font-family:\s*["']?([^;"']+)/.exec(declarations)?.[1]
+  const weights = /font-weight:\s*(\d+) (\d+)/.exec(declarations)?.slice(1)
+  const name = assets.find((name) => name.endsWith('.woff2') && declarations.includes(name))
+  if (!family || !weights || !name) throw new Error(`prerender: not a family, its weights and a file: ${rule}`)
+  const file = join(dist, 'assets', name)
+  const [min, max] = weights.map(Number)
+  const subset = await subsetFont(await readFile(file), used, { targetFormat: 'woff2', keepFeatures, noHinting: true, variationAxes: { wght: { min, max } } })
+  faces.push([family.trim().replaceAll('\\', ''), weights.join(' '), subset.toString('base64')])
   await rm(file)
 }
+style = style.replaceAll(/@font-face\s*{[^}]*}/g, '')
+const typefaces = await readFile(new URL('./typefaces.js', import.meta.url), 'utf8')
+const scriptOf = (faces) => typefaces.replace('FACES', () => JSON.stringify(faces))
+// The face of code and figures comes after the first paint (scripts/start.js): its letters are as wide as the reader's own, nothing moves.
+const [text, ...others] = faces
+if (text?.[0] !== 'Source Serif 4') throw new Error("prerender: the text's typeface is the first of fonts.css")
+const othersScript = scriptOf(others)
+const typefacesFile = `assets/typefaces-${digest(othersScript)}.js`
+await writeFile(join(dist, typefacesFile), othersScript)
 if (/url\((?!data:)/.test(style)) throw new Error('prerender: the style sheet asks for a file')
 
 for (const page of pages) {
@@ -65,7 +81,8 @@ for (const page of pages) {
   const parts = [...program.map(([, path]) => path), contentChunk(page.language)].map(fromHere)
   const head = [
     `<title>${escaped(page.title)}</title>`,
-    `<script async src="${root}${startFile}" data-program="${parts.join(' ')}"></script>`,
+    `<script>${scriptOf([text])}</script>`,
+    `<script async src="${root}${startFile}" data-typefaces="${root}${typefacesFile}" data-program="${parts.join(' ')}"></script>`,
     `<meta name="description" content="${escaped(page.description)}">`,
     page.head,
   ].join('\n')

@@ -1,14 +1,18 @@
-// The one script that stands in the page's head, fetched beside the text and never holding it up: the colour scheme and the
+// Stands in the page's head, is fetched beside the text and never holds it up: the colour scheme and the
 // language that were chosen on an earlier visit; which buttons were pressed before their part of the page came to life (the
-// program presses them again then); and, once the text has been painted, the page's program.
+// program presses them again then); and, once the text has been painted, the typeface of code and figures and the page's program.
 ;(function () {
   const page = document.documentElement
-  const [main, ...others] = document.currentScript.dataset.program.split(' ')
+  const { typefaces, program } = document.currentScript.dataset
+  const [main, ...others] = program.split(' ')
   let begun = false
 
   function begin() {
     if (begun) return
     begun = true
+    const faces = document.createElement('script')
+    faces.src = typefaces
+    document.head.append(faces)
     for (const path of others) {
       const link = document.createElement('link')
       link.rel = 'modulepreload'

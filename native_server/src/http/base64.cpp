@@ -1,7 +1,7 @@
 #include "http/base64.h"
 
+#include <algorithm>
 #include <array>
-#include <cstdint>
 
 namespace beralih {
 namespace {
@@ -43,6 +43,18 @@ std::optional<std::string> decode_base64(std::string_view text) {
   }
   // The bits behind the last byte are zero in what an encoder writes.
   if ((bits & ((1u << held) - 1)) != 0) return std::nullopt;
+  return out;
+}
+
+std::string encode_base64(std::span<const uint8_t> bytes) {
+  std::string out;
+  out.reserve((bytes.size() + 2) / 3 * 4);
+  for (size_t at = 0; at < bytes.size(); at += 3) {
+    const size_t count = std::min<size_t>(3, bytes.size() - at);
+    uint32_t bits = 0;
+    for (size_t i = 0; i < 3; ++i) bits = bits << 8 | (i < count ? bytes[at + i] : 0u);
+    for (size_t i = 0; i < 4; ++i) out += i <= count ? kAlphabet[bits >> (18 - 6 * i) & 63] : '=';
+  }
   return out;
 }
 

@@ -72,11 +72,11 @@ bool may_call(const OriginLists& lists, std::string_view origin) {
   return std::find(lists.callers.begin(), lists.callers.end(), origin) != lists.callers.end();
 }
 
-std::string content_security_policy(const OriginLists& lists) {
-  return "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' "
-         "'unsafe-inline'; img-src 'self' blob: data:; font-src 'self' data:; worker-src 'self' "
-         "blob:; "
-         "connect-src 'self'" +
+std::string content_security_policy(const OriginLists& lists,
+                                    const std::vector<std::string>& inline_scripts) {
+  return "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'" + join(inline_scripts) +
+         "; style-src 'self' 'unsafe-inline'; img-src 'self' blob: data:; font-src 'self' data:; "
+         "worker-src 'self' blob:; connect-src 'self'" +
          join(lists.servers) +
          "; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors" +
          (lists.frames.empty() ? " 'none'" : join(lists.frames));

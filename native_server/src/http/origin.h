@@ -22,6 +22,8 @@ struct OriginLists {
 
 bool may_call(const OriginLists& lists, std::string_view origin);
 
-std::string content_security_policy(const OriginLists& lists);
+/// `inline_scripts`: the sources ("'sha256-…'") of the scripts that stand in the answered page.
+std::string content_security_policy(const OriginLists& lists,
+                                    const std::vector<std::string>& inline_scripts = {});
 
 }  // namespace beralih

@@ -39,6 +39,10 @@ std::string with_slash(const std::string& target) {
 void send_file(const Exchange& exchange, const SiteFile& file) {
   httplib::Response& response = exchange.response;
   response.set_header("Cache-Control", file.immutable ? kUnchanging : "no-cache");
+  if (!file.inline_scripts.empty()) {
+    response.set_header("Content-Security-Policy",
+                        content_security_policy(exchange.options.origins, file.inline_scripts));
+  }
   const Representation* chosen = &file.identity;
   if (!file.encoded.empty()) {
     response.set_header("Vary", "Accept-Encoding");

@@ -6,6 +6,7 @@
 
 #include "beralih/sha256.h"
 #include "bundle/mapped_file.h"
+#include "http/base64.h"
 #include "http/embedded_page.h"
 
 namespace beralih {
@@ -73,6 +74,25 @@ Result<Representation> read_representation(const fs::path& path) {
   return represent(*copy, copy);
 }
 
+/// Of each script that stands in the page; those that it asks for (src) are left out.
+std::vector<std::string> inline_script_sources(std::string_view page) {
+  constexpr std::string_view kOpening = "<script";
+  std::vector<std::string> sources;
+  for (size_t at = page.find(kOpening); at != page.npos; at = page.find(kOpening, at)) {
+    const size_t begin = page.find('>', at);
+    const size_t end = page.find("</script", begin);
+    if (begin == page.npos || end == page.npos) break;
+    if (page.substr(at, begin - at).find(" src=") == page.npos) {
+      const std::string_view script = page.substr(begin + 1, end - begin - 1);
+      Sha256 hash;
+      hash.update({reinterpret_cast<const uint8_t*>(script.data()), script.size()});
+      sources.push_back("'sha256-" + encode_base64(hash.digest()) + "'");
+    }
+    at = end;
+  }
+  return sources;
+}
+
 bool is_inside(const fs::path& root, const fs::path& real) {
   return std::mismatch(root.begin(), root.end(), real.begin(), real.end()).first == root.end();
 }
@@ -109,8 +129,16 @@ Status StaticSite::add_file(const fs::path& root, const fs::path& path) {
   auto representation = read_representation(real);
   if (!representation) return representation.error();
   const std::string name = "/" + path.lexically_relative(root).generic_string();
-  files_[name] = {
-      content_type_of(name), name.starts_with(kHashedNames), *std::move(representation), {}};
+  SiteFile file;
+  file.content_type = content_type_of(name);
+  file.immutable = name.starts_with(kHashedNames);
+  file.identity = *std::move(representation);
+  if (file.content_type.starts_with("text/html")) {
+    const auto bytes = file.identity.bytes;
+    file.inline_scripts =
+        inline_script_sources({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  }
+  files_[name] = std::move(file);
   return Ok{};
 }
 
@@ -168,8 +196,9 @@ std::shared_ptr<const StaticSite> StaticSite::embedded() {
   };
   for (const auto& [name, text] : pages) {
     const auto* data = reinterpret_cast<const uint8_t*>(text.data());
-    site->files_[name] = {
-        content_type_of(name), false, represent({data, text.size()}, nullptr), {}};
+    SiteFile& file = site->files_[name];
+    file.content_type = content_type_of(name);
+    file.identity = represent({data, text.size()}, nullptr);
   }
   return site;
 }

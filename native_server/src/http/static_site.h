@@ -27,6 +27,9 @@ struct SiteFile {
   std::string content_type;
   bool immutable = false;  ///< its name changes with its content
   Representation identity;
+  /// For a page: the sources by which a policy lets its own scripts run, as "'sha256-…'" (CSP level
+  /// 3, section 2.3.1), one for each script that stands in it.
+  std::vector<std::string> inline_scripts;
   /// FILE.br and FILE.gz beside the file, by content coding ("br", "gzip").
   std::map<std::string, Representation, std::less<>> encoded;
 };

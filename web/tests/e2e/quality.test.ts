@@ -53,6 +53,36 @@ test('the main thread stays free while the picture is preprocessed and predicted
   await page.context().close()
 })
 
+/** The family that really draws an element's letters. */
+async function drawnWith(page: Page, selector: string): Promise<string[]> {
+  const devtools = await page.context().newCDPSession(page)
+  await devtools.send('DOM.enable')
+  await devtools.send('CSS.enable')
+  const { root } = await devtools.send('DOM.getDocument')
+  const { nodeId } = await devtools.send('DOM.querySelector', { nodeId: root.nodeId, selector })
+  return (await devtools.send('CSS.getPlatformFontsForNode', { nodeId })).fonts.map(({ familyName }) => familyName)
+}
+
+test('a processor four times slower gets the lesson’s own typefaces, and nothing moves when they come', { timeout: 60_000 }, async () => {
+  for (const [width, height] of [[360, 740], [1440, 900]] as const) {
+    const context = await browser.newContext({ viewport: { width, height }, serviceWorkers: 'block' })
+    const page = await context.newPage()
+    await (await context.newCDPSession(page)).send('Emulation.setCPUThrottlingRate', { rate: 4 })
+    await page.addInitScript(() => {
+      const seen = window as unknown as { shift: number }
+      seen.shift = 0
+      new PerformanceObserver((list) => { for (const entry of list.getEntries() as (PerformanceEntry & { value: number })[]) seen.shift += entry.value }).observe({ type: 'layout-shift', buffered: true })
+    })
+    await page.goto(english())
+    await page.waitForFunction(() => document.querySelector('.seg [aria-pressed=true]'))
+    await page.waitForTimeout(1000)
+    expect(await drawnWith(page, 'h1')).toEqual(['Source Serif 4'])
+    expect((await drawnWith(page, '.clock time')).join()).toMatch(/^Source Code Pro[^,]*$/)
+    expect(await page.evaluate(() => (window as unknown as { shift: number }).shift)).toBeLessThan(0.01)
+    await context.close()
+  }
+})
+
 /** What has the focus, in a word; body: it was lost. */
 const focused = (page: Page) => page.evaluate(() => (document.activeElement === document.body ? 'body' : document.activeElement?.id || document.activeElement?.textContent?.trim().slice(0, 40) || document.activeElement?.tagName))
 
