@@ -1,0 +1,148 @@
+"""The unit and its socket under a real systemd, installed by the guide's own commands on a throw-away machine."""
+import pathlib
+import re
+import socket
+import time
+
+import pytest
+
+from deploy_load import Load, capacity, classify, contract_hash
+from machine import Machine, lacking
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+GUIDE = (ROOT / "native_server" / "deploy" / "README.md").read_text()
+
+
+def guides_commands():
+    """What the guide tells root to type, in its section on a service."""
+    block = re.search(r"^## A service of the machine\n+```sh\n(.*?)```", GUIDE, re.M | re.S)
+    return [line.removeprefix("sudo ").replace("&& sudo ", "&& ") for line in block.group(1).splitlines() if line.startswith("sudo ")]
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Service:
+    def __init__(self, machine, port):
+        self.machine, self.port = machine, port
+
+    def systemctl(self, *words):
+        return self.machine.run("systemctl", *words)
+
+    def show(self, name):
+        return self.machine.show("beralih.service", name)
+
+    def drop_in(self, unit, text):
+        """As `systemctl edit` does."""
+        folder = f"/etc/systemd/system/{unit}.d"
+        self.machine.run("sh", "-c", f"mkdir -p {folder} && cat > {folder}/override.conf", input=text)
+        self.systemctl("daemon-reload")
+
+    def wait(self, true, seconds=60):
+        end = time.monotonic() + seconds
+        while not true():
+            assert time.monotonic() < end, self.machine.journal()
+            time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def photograph(bundle):
+    return (bundle / "golden" / "dog2.jpg").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def service(binary, bundle, tmp_path_factory):
+    if lacking():
+        pytest.skip(lacking())
+    commands = guides_commands()
+    assert [command.split()[0] for command in commands] == ["cmake", "mkdir", "ln", "systemctl"]
+    build = pathlib.Path(binary).parents[1]
+    folder = tmp_path_factory.mktemp("machine")
+    machine = Machine(folder, *sorted({ROOT, build.resolve(), bundle.resolve()}))
+    try:
+        if not machine.starts():
+            pytest.skip("systemd does not start here: " + (machine.log.read_text().strip().splitlines() or ["it said nothing"])[-1][:250])
+        port = free_port()
+        service = Service(machine, port)
+        service.drop_in("beralih.socket", f"[Socket]\nListenStream=\nListenStream=127.0.0.1:{port}\n")
+        for command in commands:
+            # The tests' build was configured for another prefix and lies where BERALIH_BIN says; so does the bundle.
+            command = command.replace("cmake --install build/release", f"cmake --install {build} --prefix /usr").replace("models/bundles/resnet34", str(bundle))
+            machine.run("sh", "-c", command, cwd=str(ROOT))
+        yield service
+    finally:
+        machine.end()
+
+
+def test_the_guides_commands_start_it(service, bundle, photograph, measured):
+    assert service.show("ActiveState") == "active"
+    assert classify(service.port, photograph) == (200, contract_hash(bundle))
+    log = service.machine.journal()
+    assert "golden cases reproduced: all" in log
+    measured("its own time to ready: " + re.search(r"ready in ([\d.]+ m?s)", log).group(1))
+
+
+def test_it_may_do_nothing_else(service):
+    """The hardening is in force, and the server lives with it: no call was refused so far."""
+    pid = service.show("MainPID")
+    status = dict(line.split(":\t", 1) for line in service.machine.run("cat", f"/proc/{pid}/status").splitlines() if ":\t" in line)
+    assert int(status["CapBnd"], 16) == 0 and status["NoNewPrivs"] == "1" and status["Seccomp"] == "2"
+    assert status["Uid"].split()[0] != "0"
+    enter = ["nsenter", "--target", pid, "--mount"]
+    assert service.machine.tries(*enter, "touch", "/usr/bin/beralih").returncode != 0
+    assert service.machine.run(*enter, "ls", "/home", "/root") == "/home:\n\n/root:"
+    assert service.show("NRestarts") == "0"
+
+
+def test_a_restart_refuses_nobody(service, photograph, measured):
+    rate = 0.5 * capacity(service.port, photograph)
+    before = service.show("MainPID")
+    with Load(service.port, photograph, rate) as load:
+        for _ in range(3):
+            service.systemctl("restart", "beralih")
+    assert service.show("MainPID") != before
+    measured(f"three systemctl restart: {load}")
+    assert load.failed_once == 0, str(load)
+
+
+def test_a_reload_keeps_the_process(service):
+    before, log = service.show("MainPID"), service.machine.journal().count("reload")
+    service.systemctl("reload", "beralih")
+    service.wait(lambda: service.machine.journal().count("reload") > log)
+    assert service.show("MainPID") == before
+
+
+def test_a_killed_server_is_started_anew(service, photograph, measured):
+    before, restarts = service.show("MainPID"), int(service.show("NRestarts"))
+    service.systemctl("kill", "--signal=KILL", "--kill-who=main", "beralih")
+    start = time.monotonic()
+    # The socket stays: who asks now waits for the next server.
+    assert classify(service.port, photograph)[0] == 200
+    measured(f"kill -9 to the next answer: {time.monotonic() - start:.2f} s, 200 ms of them RestartSec")
+    assert service.show("MainPID") != before and int(service.show("NRestarts")) == restarts + 1
+
+
+def test_the_watchdog_ends_a_server_that_hangs(service, photograph):
+    service.drop_in("beralih.service", "[Service]\nWatchdogSec=2\n")
+    service.systemctl("restart", "beralih")
+    before, restarts = service.show("MainPID"), int(service.show("NRestarts"))
+    time.sleep(4)  # twice what the watchdog waits: it hears a server that works
+    assert service.show("MainPID") == before
+    service.systemctl("kill", "--signal=STOP", "--kill-who=main", "beralih")
+    service.wait(lambda: service.show("MainPID") not in (before, "0"))
+    assert int(service.show("NRestarts")) == restarts + 1
+    assert "watchdog" in service.machine.run("journalctl", "--no-pager", "--unit", "beralih.service").lower()
+    assert classify(service.port, photograph)[0] == 200
+
+
+def test_an_altered_bundle_does_not_start(service, photograph):
+    service.drop_in("beralih.service", "[Service]\nWatchdogSec=120\n")
+    service.machine.run("sh", "-c", "cd /var/lib/beralih/bundles && cp -r resnet34 altered && echo x >> altered/labels.txt && ln -sfn altered current")
+    assert service.machine.tries("systemctl", "restart", "beralih").returncode != 0
+    assert "labels.txt" in service.machine.journal()
+    # Rolling back is the link to what was there.
+    service.machine.run("sh", "-c", "ln -sfn resnet34 /var/lib/beralih/bundles/current && systemctl restart beralih")
+    assert classify(service.port, photograph)[0] == 200
