@@ -207,6 +207,7 @@ int main(int argc, char** argv) {
     pictures.push_back(prepare(argv[i], contract, metadata.takes_pixels));
   if (!pictures.empty()) {
     EngineOptions on_cpu;
+    on_cpu.cpu_engine = CpuEngine::kMapped;
     const auto processor = need(make_engine(bundle, on_cpu));
     size_t equal = 0;
     double difference = 0;

@@ -135,11 +135,12 @@ int main(int argc, char** argv) {
   ::setenv("OMP_WAIT_POLICY", "passive", 0);  // before the engine module is loaded
   const std::string image = read(argv[2]);
   EngineOptions plain_options;
+  plain_options.cpu_engine = CpuEngine::kMapped;
   plain_options.threads = argc > 3 ? std::atoi(argv[3]) : 1;
   const auto batch = static_cast<size_t>(argc > 4 ? std::atoi(argv[4]) : 4);
   const int rounds = argc > 5 ? std::atoi(argv[5]) : 9;
   EngineOptions fp32_options = plain_options;
-  fp32_options.packed = true;
+  fp32_options.cpu_engine = CpuEngine::kPacked;
   fp32_options.dtype = "fp32";
   EngineOptions auto_options = fp32_options;
   auto_options.dtype = "auto";

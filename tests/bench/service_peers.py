@@ -19,9 +19,9 @@ ROOT = HERE.parents[1]
 TUNED = ["--loop", "uvloop", "--http", "httptools", "--no-access-log"]
 NODE_PEER = HERE / "peers/onnx"
 PEERS = {
-    "native": "native server, defaults (weights shared with their file)",
-    "native packed": "native server, --cpu-engine=packed (weights copied in the processor's order, bf16 where it holds)",
-    "native packed fp32": "the same with --dtype=fp32: computes in fp32, as the Python services do",
+    "native": "native server, defaults (weights copied in the processor's order; fp32, as the Python services compute)",
+    "native packed": "the same with --cpu-engine=packed: bf16 where the golden cases hold",
+    "native mapped": "native server, --cpu-engine=mapped (weights shared with their file, fp32)",
     "uvicorn": "inference_service.py, plain uvicorn",
     "uvicorn tuned": "the same under uvloop and httptools, threads of OpenMP set to the cores, no access log",
     "uvicorn batching": "the same tuned, requests that wait together run as one batch (peers/micro_batching.py)",
@@ -35,7 +35,7 @@ def command_of(name, options, port):
     service = [*uvicorn, str(ROOT / "web/content/code"), "inference_service:app"]
     native = [str(options.binary), "serve", "--bundle", str(options.bundle), "--port", str(port)]
     return {"native": native, "native packed": [*native, "--cpu-engine=packed"],
-            "native packed fp32": [*native, "--cpu-engine=packed", "--dtype=fp32"],
+            "native mapped": [*native, "--cpu-engine=mapped"],
             "native null": [*native, "--engine=null", "--quiet", "--canary-interval=0"],
             "uvicorn": service, "uvicorn tuned": [*service, *TUNED],
             "uvicorn batching": [*uvicorn, str(HERE / "peers"), "micro_batching:app", *TUNED],

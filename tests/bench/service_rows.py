@@ -12,7 +12,7 @@ from service_peers import HERE, IMAGE, ROOT, Peer, check_answer, closed_loop, ex
 
 INPUT_PEERS = ("native", "uvicorn tuned, tensors", "fastify onnx")
 SECOND_MODEL = "mobilenet_v3_small"
-SECOND_MODEL_PEERS = ("native", "native packed", "native packed fp32", "uvicorn", "uvicorn tuned")
+SECOND_MODEL_PEERS = ("native", "native packed", "native mapped", "uvicorn", "uvicorn tuned")
 NULL_PEERS = {
     "native null": "native server, --engine=null: everything but the network",
     "uvicorn tuned null": "tuned uvicorn and FastAPI, as the Python service: the body is read, nothing is done with it (peers/null_service.py)",

@@ -124,7 +124,7 @@ def test_the_same_failure_on_the_processor_is_one_request_and_no_more(binary, bu
     (["--device", "gpu"], 'there is no device "gpu"; devices are cpu, cuda, cuda:N and auto'),
     (["--device", "cuda"], "was built against a libtorch without CUDA; ./run.sh --device cuda builds one"),
     (["--dtype", "fp16"], "--dtype fp16 needs a card"),
-    (["--device", "cpu", "--dtype", "bf16"], "needs --cpu-engine=packed")])
+    (["--device", "cpu", "--cpu-engine", "mapped", "--dtype", "bf16"], "needs --cpu-engine=packed")])
 def test_a_device_that_cannot_be_used_is_refused_in_one_sentence(binary, parts, flags, words):
     done = subprocess.run([binary, "serve", "--bundle", str(parts), "--port", "0", *flags], capture_output=True, text=True,
                           timeout=60)

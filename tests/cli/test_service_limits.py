@@ -126,7 +126,7 @@ def test_a_service_with_the_same_answer_is_measured():
 
 @pytest.mark.parametrize("name, status, body", [
     ("uvicorn", 200, answer_of(sha256="b" * 64)), ("uvicorn", 500, b"Internal Server Error"), ("uvicorn", 200, answer_of(index=9)),
-    ("uvicorn", 200, answer_of(probability=0.78)), ("native packed fp32", 200, answer_of(probability=0.78)),
+    ("uvicorn", 200, answer_of(probability=0.78)), ("native mapped", 200, answer_of(probability=0.78)),
     ("native packed", 200, answer_of(probability=0.76))],
     ids=["another tensor", "an error", "another class", "another probability", "bf16 where fp32 is said", "beyond bf16's tolerance"])
 def test_a_service_with_another_answer_is_not(name, status, body):

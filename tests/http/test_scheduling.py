@@ -62,7 +62,7 @@ def test_the_help_names_the_options(binary):
         assert option in text
 
 
-@pytest.mark.parametrize("arguments", [["--cpu-engine", "fast"], ["--max-batch", "-1"], ["--dtype", "bf16"]])
+@pytest.mark.parametrize("arguments", [["--cpu-engine", "fast"], ["--max-batch", "-1"], ["--cpu-engine", "mapped", "--dtype", "bf16"]])
 def test_wrong_engine_flags_are_a_usage_error(binary, bundle, arguments):
     result = subprocess.run([binary, "serve", "--bundle", str(bundle), "--port", "0", *arguments],
                             capture_output=True, text=True, timeout=60)
@@ -88,6 +88,20 @@ def test_the_packed_engine_reproduces_the_golden_cases_and_says_what_it_tried(
     assert abs(answer[0]["probability"] - plain[0]["probability"]) <= tolerance
 
 
+def test_small_weights_are_packed_by_default_and_every_start_chooses_the_same(binary, bundle, photograph, server, tmp_path):
+    """No choice by measuring: the bits of an answer do not depend on what else the machine did at the start."""
+    assert (bundle / "weights.safetensors").stat().st_size < 256 << 20
+    facts = server.request("GET", "/api/artifacts").json()["server"]
+    assert (facts["engine"], facts["dtype"]) == ("packed", "fp32")
+    assert [(each["name"], each["chosen"]) for each in facts["candidates"]] == [("packed fp32", True)]
+    logits = server.classify(photograph).json()["logits"]["sha256"]
+    for options in [(), ("--cpu-engine", "packed", "--dtype", "fp32")]:
+        with Server(binary, bundle, *options, log=tmp_path / "log") as other:
+            other.wait_until_ready()
+            assert other.classify(photograph).json()["logits"]["sha256"] == logits
+            other.wait_for_log("golden cases reproduced: all")
+
+
 def memory_after_start(binary, bundle, tmp_path, *options):
     """Resident KiB that are the process's own, and those of the file of weights."""
     with Server(binary, bundle, *options, log=tmp_path / "log") as server:
@@ -101,14 +115,14 @@ def memory_after_start(binary, bundle, tmp_path, *options):
 
 def test_packed_weights_are_in_memory_once(binary, bundle, tmp_path):
     weights = (bundle / "weights.safetensors").stat().st_size / 1024
-    mapped, shared = memory_after_start(binary, bundle, tmp_path)
-    packed, left = memory_after_start(binary, bundle, tmp_path, "--cpu-engine", "packed", "--dtype", "fp32")
-    assert shared > 0.9 * weights  # the default serves from the file's pages
+    mapped, shared = memory_after_start(binary, bundle, tmp_path, "--cpu-engine", "mapped")
+    packed, left = memory_after_start(binary, bundle, tmp_path)
+    assert shared > 0.9 * weights  # it serves from the file's pages
     assert left < 0.2 * weights
     assert packed - mapped < 1.6 * weights
 
 
-@pytest.mark.parametrize("engine", ["mapped", "packed"])
+@pytest.mark.parametrize("engine", ["auto", "mapped", "packed"])
 def test_a_deterministic_prediction_does_not_depend_on_its_neighbours(
         binary, bundle, photograph, tmp_path, engine):
     other = (bundle / "golden" / "dog1.jpg").read_bytes()

@@ -280,9 +280,11 @@ void add_serve_command(CLI::App& app) {
   add_serve_flags(*command, *flags);
   command->callback([flags] {
     flags->http.log_requests = !flags->quiet;
-    flags->engine.packed = flags->cpu_engine == "packed";
+    flags->engine.cpu_engine = flags->cpu_engine == "mapped"   ? CpuEngine::kMapped
+                               : flags->cpu_engine == "packed" ? CpuEngine::kPacked
+                                                               : CpuEngine::kAuto;
     const bool on_cpu = settle_device(*flags);
-    if (on_cpu && flags->engine.dtype == "bf16" && !flags->engine.packed) {
+    if (on_cpu && flags->engine.dtype == "bf16" && flags->engine.cpu_engine == CpuEngine::kMapped) {
       throw CLI::ValidationError(
           "--dtype", "bf16 needs --cpu-engine=packed: mapped weights are used as they are stored");
     }

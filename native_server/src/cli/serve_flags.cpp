@@ -151,14 +151,14 @@ void add_serve_flags(CLI::App& command, ServeFlags& flags) {
       .add_option("--cpu-engine", flags.cpu_engine,
                   "mapped: the weights are shared with their file; packed: they are copied in the "
                   "processor's own order, and the quickest form that reproduces the golden cases "
-                  "is used")
+                  "is used; auto: packed in fp32 up to 256 MiB of weights, mapped above")
       ->envname("BERALIH_CPU_ENGINE")
-      ->check(CLI::IsMember({"mapped", "packed"}))
+      ->check(CLI::IsMember({"auto", "mapped", "packed"}))
       ->capture_default_str();
   command
       .add_option("--dtype", flags.engine.dtype,
-                  "what the packed engine or a card computes in; auto: bf16, on a processor only "
-                  "where it has it and it is quicker; fp16: cards only")
+                  "what packed weights or a card compute in; auto: on a card bf16, on a processor "
+                  "fp32, with --cpu-engine=packed bf16 where that is quicker; fp16: cards only")
       ->envname("BERALIH_DTYPE")
       ->check(CLI::IsMember({"auto", "fp32", "bf16", "fp16"}))
       ->capture_default_str();

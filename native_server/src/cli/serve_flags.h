@@ -28,7 +28,7 @@ struct ServeFlags {
   ClassifierOptions classifier;
   EngineOptions engine;
   std::string engine_name = "torch";
-  std::string cpu_engine = "mapped";
+  std::string cpu_engine = "auto";
   int64_t batch_delay_us = 0;
   int64_t deadline_ms = 10'000;
   int64_t drain_delay_ms = 0;

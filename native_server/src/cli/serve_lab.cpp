@@ -30,7 +30,7 @@ std::vector<std::string> child_arguments(const ServeFlags& flags) {
   add("--engine", flags.engine_name);
   add("--cpu-engine", flags.cpu_engine);
   add("--max-pixels", std::to_string(flags.classifier.max_pixels));
-  if (flags.cpu_engine == "packed") add("--dtype", flags.engine.dtype);
+  if (flags.cpu_engine != "mapped") add("--dtype", flags.engine.dtype);
   const std::string cache = flags.classifier.open.cache_directory.string();
   if (!cache.empty()) add("--cache-dir", cache);
   return words;

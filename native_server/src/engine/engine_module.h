@@ -15,13 +15,24 @@
 
 namespace beralih {
 
+/// Where a processor reads the weights from.
+enum class CpuEngine {
+  /// kPacked in fp32, untried beside others, where the weights are at most kLargestPackedBytes and
+  /// the first golden case comes out; else kMapped. The same choice at every start.
+  kAuto,
+  kMapped,  ///< the mapped file, shared between processes
+  /// Copies in oneDNN's own order, in the quickest form that reproduces the golden cases.
+  kPacked,
+};
+
+/// Larger weights take seconds to copy, and their pages are worth sharing.
+inline constexpr int64_t kLargestPackedBytes = int64_t{256} << 20;
+
 struct EngineOptions {
   int threads = 0;  ///< 0: one per hardware thread
-  /// Try copies of the weights in oneDNN's own order, and use the quickest form that reproduces the
-  /// golden cases; otherwise the weights are shared with their mapped file.
-  bool packed = false;
+  CpuEngine cpu_engine = CpuEngine::kAuto;
   /// What packed forms and devices compute in: "fp32", "bf16", on a device "fp16" too, or "auto":
-  /// the quicker one on the CPU, bf16 on a device.
+  /// for kPacked the quicker one, for kAuto fp32, bf16 on a device.
   std::string dtype = "auto";
   std::string device = "cpu";  ///< as parse_device() reads it
   size_t max_batch = 1;        ///< what the scheduler will send at most; devices are tuned for it

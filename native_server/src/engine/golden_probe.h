@@ -1,6 +1,8 @@
 // The golden cases as a test of one way to run the network, before any of them is chosen.
 #pragma once
 
+#include <cstddef>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -10,9 +12,10 @@
 
 namespace beralih {
 
-/// The golden cases' tensors, in the contract's order. Errors: kInvalidBundle, and those of
+/// The tensors of the golden cases, or of the first `at_most`, in the contract's order. Errors: kInvalidBundle, and those of
 /// preprocess().
-Result<std::vector<Tensor>> golden_tensors(const Bundle& bundle);
+Result<std::vector<Tensor>> golden_tensors(const Bundle& bundle,
+                                           size_t at_most = std::numeric_limits<size_t>::max());
 
 /// Whether `engine`, which computes in `dtype`, reproduces every golden case from its tensor.
 /// Errors: kInvalidBundle, and those of infer().

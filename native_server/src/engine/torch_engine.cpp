@@ -129,7 +129,8 @@ std::vector<PackedForm> packed_forms(const std::string& dtype) {
 }
 
 /// Tries the packed forms beside `mapped` and returns the quickest that reproduces every golden
-/// case. What was tried stands in `metadata`.
+/// case; with a dtype that was asked for, the packed form in it rather than a quicker one. What was
+/// tried stands in `metadata`.
 Result<std::unique_ptr<TorchEngine>> choose_engine(std::unique_ptr<TorchEngine> mapped,
                                                    const torch::jit::Module& program,
                                                    const Bundle& bundle, const Tensor& example,
@@ -142,10 +143,8 @@ Result<std::unique_ptr<TorchEngine>> choose_engine(std::unique_ptr<TorchEngine> 
   const auto timed = mapped->warm_up(example, 0, kMeasuredRuns);
   if (!timed) return timed.error();
   metadata.candidates.push_back({"mapped fp32", *timed, false, ""});
-  metadata.load.forward_ms = *timed;
   std::unique_ptr<TorchEngine> best = std::move(mapped);
-  if (options.dtype == "bf16")
-    metadata.load.forward_ms = std::numeric_limits<double>::infinity();  // only if nothing else
+  double quickest = options.dtype == "auto" ? *timed : std::numeric_limits<double>::infinity();
   size_t chosen = 0;
   std::string refusal;
   for (const PackedForm& form : packed_forms(options.dtype)) {
@@ -164,12 +163,12 @@ Result<std::unique_ptr<TorchEngine>> choose_engine(std::unique_ptr<TorchEngine> 
         candidate.refusal = golden.error().message;
       } else {
         candidate.forward_ms = *milliseconds;
-        if (*milliseconds < metadata.load.forward_ms) {
+        if (*milliseconds < quickest) {
           best = std::move(packed);
           chosen = metadata.candidates.size();
           metadata.variant = "packed";
           metadata.dtype = form.dtype;
-          metadata.load.forward_ms = *milliseconds;
+          quickest = *milliseconds;
         }
       }
     } catch (const std::exception& exception) {
@@ -181,7 +180,72 @@ Result<std::unique_ptr<TorchEngine>> choose_engine(std::unique_ptr<TorchEngine> 
   if (options.dtype == "bf16" && chosen == 0)
     return invalid("--dtype bf16: the network cannot be run so: " + refusal);
   metadata.candidates[chosen].chosen = true;
+  metadata.load.forward_ms = metadata.candidates[chosen].forward_ms;
   return best;
+}
+
+bool is_small(const torch::jit::Module& program) {
+  int64_t bytes = 0;
+  for_each_tensor(program, [&](const std::string&, const at::Tensor& tensor) {
+    bytes += static_cast<int64_t>(tensor.nbytes());
+  });
+  return bytes <= kLargestPackedBytes;
+}
+
+/// CpuEngine::kAuto's packed form; nullptr where the mapped one serves, `metadata` says why.
+std::unique_ptr<TorchEngine> pack_by_default(const torch::jit::Module& program,
+                                             const Bundle& bundle, const Tensor& example,
+                                             EngineMetadata& metadata) {
+  EngineCandidate candidate{"packed fp32", 0, false, ""};
+  std::unique_ptr<TorchEngine> packed;
+  try {
+    const c10::InferenceMode inference_mode;
+    const Contract& contract = bundle.contract();
+    packed = std::make_unique<TorchEngine>(
+        pack_program(program, at::kFloat, at::zeros(example.shape)), InputOrder::kChannelsLast,
+        contract.output.shape.back());
+    // The other cases are tried where those of every engine are, beside the first requests.
+    const auto tensors = golden_tensors(bundle, 1);
+    const Status golden =
+        tensors ? reproduces_golden(*packed, contract, *tensors, "fp32") : Status(tensors.error());
+    const auto timed = golden ? packed->warm_up(example, 0, 1) : Result<double>(golden.error());
+    if (timed) {
+      metadata.load.forward_ms = candidate.forward_ms = *timed;
+    } else {
+      candidate.refusal = timed.error().message;
+    }
+  } catch (const std::exception& exception) {
+    candidate.refusal = short_message(exception);
+  }
+  candidate.chosen = candidate.refusal.empty();
+  if (candidate.chosen) metadata.variant = "packed";
+  metadata.candidates.push_back(candidate);
+  return candidate.chosen ? std::move(packed) : nullptr;
+}
+
+/// Errors: kInvalidBundle.
+Result<std::unique_ptr<TorchEngine>> make_cpu_engine(const torch::jit::Module& program,
+                                                     const std::string& path, const Bundle& bundle,
+                                                     const EngineOptions& options,
+                                                     EngineMetadata& metadata) {
+  const Contract& contract = bundle.contract();
+  const auto example = example_input(contract);
+  // Whoever asks for bf16 asks for copies.
+  const bool packed = options.cpu_engine == CpuEngine::kPacked || options.dtype == "bf16";
+  if (example && !packed && options.cpu_engine == CpuEngine::kAuto && is_small(program)) {
+    if (auto engine = pack_by_default(program, bundle, *example, metadata)) return engine;
+  }
+  auto engine =
+      std::make_unique<TorchEngine>(program, InputOrder::kAsGiven, contract.output.shape.back());
+  if (!example) return engine;
+  const auto warm = engine->warm_up(*example, 1, 1);
+  if (!warm) {
+    return invalid(path + ": the program does not run on the contract's input with these weights: " +
+                   warm.error().message);
+  }
+  metadata.load.forward_ms = *warm;
+  if (!packed) return engine;
+  return choose_engine(std::move(engine), program, bundle, *example, options, metadata);
 }
 
 /// What "auto" means here. Errors: kInvalidArgument.
@@ -227,27 +291,12 @@ Result<std::unique_ptr<InferenceEngine>> make_torch_engine(const Bundle& bundle,
         return invalid("contract.json: a device needs an input whose shape the contract states");
       return make_device_engine(*program, bundle, *example, *device, options, std::move(metadata));
     }
-    auto engine =
-        std::make_unique<TorchEngine>(*program, InputOrder::kAsGiven, contract.output.shape.back());
     const auto start = Clock::now();
-    if (const auto example = example_input(contract)) {
-      const auto warm = engine->warm_up(*example, 1, 1);
-      if (!warm) {
-        return invalid(architecture_path +
-                       ": the program does not run on the contract's input with these weights: " +
-                       warm.error().message);
-      }
-      metadata.load.forward_ms = *warm;
-      if (options.packed) {
-        auto chosen =
-            choose_engine(std::move(engine), *program, bundle, *example, options, metadata);
-        if (!chosen) return chosen.error();
-        engine = *std::move(chosen);
-      }
-    }
+    auto engine = make_cpu_engine(*program, architecture_path, bundle, options, metadata);
+    if (!engine) return engine.error();
     metadata.load.warm_up_ms = milliseconds_since(start);
-    engine->set_metadata(std::move(metadata));
-    return std::unique_ptr<InferenceEngine>(std::move(engine));
+    (*engine)->set_metadata(std::move(metadata));
+    return std::unique_ptr<InferenceEngine>(*std::move(engine));
   } catch (const std::exception& exception) {
     return invalid(architecture_path + ": not a TorchScript program that this libtorch can load: " +
                    short_message(exception));

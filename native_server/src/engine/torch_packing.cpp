@@ -7,6 +7,7 @@
 
 #include <map>
 #include <optional>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -32,19 +33,35 @@ std::unique_ptr<at::ObserverContext> observe_convolution(const at::RecordFunctio
   return nullptr;
 }
 
+/// Observes this thread's operators, and lets go of `sizes` whatever the run throws.
+class ConvolutionObserver {
+ public:
+  explicit ConvolutionObserver(InputSizes& sizes)
+      : handle_(at::addThreadLocalCallback(at::RecordFunctionCallback(&observe_convolution)
+                                               .needsInputs(true)
+                                               .scopes({at::RecordScope::FUNCTION}))) {
+    observed_sizes = &sizes;
+  }
+  ~ConvolutionObserver() {
+    at::removeCallback(handle_);
+    observed_sizes = nullptr;
+  }
+  ConvolutionObserver(const ConvolutionObserver&) = delete;
+  ConvolutionObserver& operator=(const ConvolutionObserver&) = delete;
+
+ private:
+  at::CallbackHandle handle_;
+};
+
 /// One run with an eye on the convolutions. oneDNN chooses the weights' order by the input's size;
 /// with a wrong one the result would be the same, but slower.
 InputSizes observe_input_sizes(const torch::jit::Module& program, const at::Tensor& input) {
   InputSizes sizes;
-  observed_sizes = &sizes;
-  const auto handle = at::addThreadLocalCallback(at::RecordFunctionCallback(&observe_convolution)
-                                                     .needsInputs(true)
-                                                     .scopes({at::RecordScope::FUNCTION}));
+  const ConvolutionObserver observer(sizes);
   // A copy of the graph: the program's own executor specialises on what it sees first.
   const torch::jit::Code code(program.get_method("forward").graph()->copy(), "forward");
   torch::jit::Stack stack{program._ivalue(), input};
   torch::jit::InterpreterState(code).run(stack);
-  at::removeCallback(handle);
   return sizes;
 }
 
@@ -143,6 +160,7 @@ torch::jit::Module pack_program(const torch::jit::Module& program, at::ScalarTyp
     run->output()->setType(c10::TensorType::get());
     (relu != nullptr ? relu : node)->output()->replaceAllUsesWith(run->output());
   }
+  if (count == 0) throw std::invalid_argument("it has no convolution whose weights are known");
   torch::jit::EliminateDeadCode(graph);
   return packed;
 }
