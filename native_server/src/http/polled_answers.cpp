@@ -21,6 +21,18 @@ bool is_gone(int socket) {
 
 }  // namespace
 
+/// httplib asks the stream for the addresses (Debian 12's 0.11), or wants to be told them (0.18).
+template <typename Stream, typename Setup>
+bool PolledServer::process(Stream& stream, const Connection& connection, bool& close,
+                           const Setup& setup) {
+  if constexpr (requires { process_request(stream, close, close, setup); }) {
+    return process_request(stream, close, close, setup);
+  } else {
+    return process_request(stream, connection.remote_address, connection.remote_port, "", 0, close,
+                           close, setup);
+  }
+}
+
 void PolledServer::answer(const ConnectionPtr& connection) {
   ReceivedRequest received = connection->reader.take();
   connection->buffered = 0;
@@ -35,7 +47,7 @@ void PolledServer::answer(const ConnectionPtr& connection) {
   if (received.status != 0) incoming.refusal = problem_for_status(received.status, received.detail);
   incoming.is_gone = [connection] { return is_gone(connection->socket); };
   bool close_wanted = received.close || ending_ || stopping_;
-  const bool written = process_request(stream, close_wanted, close_wanted, [](auto& request) {
+  const bool written = process(stream, *connection, close_wanted, [](httplib::Request& request) {
     request.headers.erase("Expect");  // it has been met
   });
   std::shared_ptr<OpenAnswer> open_answer = std::move(incoming.open_answer);

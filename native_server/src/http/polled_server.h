@@ -81,6 +81,8 @@ class PolledServer : public httplib::Server {
   void keep_open(const ConnectionPtr& connection, std::shared_ptr<OpenAnswer> answer);
   void consume(Connection& connection);
   void answer(const ConnectionPtr& connection);
+  template <typename Stream, typename Setup>
+  bool process(Stream& stream, const Connection& connection, bool& close, const Setup& setup);
   void refuse(Connection& connection, int status, const std::string& detail);
   void wait_for(const ConnectionPtr& connection, Connection::Wait wait, uint32_t events,
                 Clock::time_point deadline);
