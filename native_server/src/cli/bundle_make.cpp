@@ -24,7 +24,8 @@ struct MakeFlags {
   bool replace = false;
   bool json = false;
   PreprocessingFlags preprocessing;
-  EngineOptions engine{.threads = 1, .cpu_engine = CpuEngine::kMapped};  // packed bits follow the processor
+  EngineOptions engine{.threads = 1,
+                       .cpu_engine = CpuEngine::kMapped};  // packed bits follow the processor
   BundleInputs inputs;
 };
 

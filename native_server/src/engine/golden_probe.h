@@ -12,8 +12,8 @@
 
 namespace beralih {
 
-/// The tensors of the golden cases, or of the first `at_most`, in the contract's order. Errors: kInvalidBundle, and those of
-/// preprocess().
+/// The tensors of the golden cases, or of the first `at_most`, in the contract's order. Errors:
+/// kInvalidBundle, and those of preprocess().
 Result<std::vector<Tensor>> golden_tensors(const Bundle& bundle,
                                            size_t at_most = std::numeric_limits<size_t>::max());
 

@@ -2,6 +2,7 @@
 #include "engine/engine_module.h"
 
 #include <ATen/Parallel.h>
+#include <torch/csrc/jit/passes/tensorexpr_fuser.h>
 #include <torch/script.h>
 #include <torch/version.h>
 
@@ -201,9 +202,9 @@ std::unique_ptr<TorchEngine> pack_by_default(const torch::jit::Module& program,
   try {
     const c10::InferenceMode inference_mode;
     const Contract& contract = bundle.contract();
-    packed = std::make_unique<TorchEngine>(
-        pack_program(program, at::kFloat, at::zeros(example.shape)), InputOrder::kChannelsLast,
-        contract.output.shape.back());
+    packed =
+        std::make_unique<TorchEngine>(pack_program(program, at::kFloat, at::zeros(example.shape)),
+                                      InputOrder::kChannelsLast, contract.output.shape.back());
     // The other cases are tried where those of every engine are, beside the first requests.
     const auto tensors = golden_tensors(bundle, 1);
     const Status golden =
@@ -228,6 +229,9 @@ Result<std::unique_ptr<TorchEngine>> make_cpu_engine(const torch::jit::Module& p
                                                      const std::string& path, const Bundle& bundle,
                                                      const EngineOptions& options,
                                                      EngineMetadata& metadata) {
+  // A libtorch with LLVM (Debian 13's) would compile the fused operators anew for every shape: ten
+  // seconds for resnet34 as it starts.
+  torch::jit::setTensorExprFuserEnabled(false);
   const Contract& contract = bundle.contract();
   const auto example = example_input(contract);
   // Whoever asks for bf16 asks for copies.
@@ -240,7 +244,8 @@ Result<std::unique_ptr<TorchEngine>> make_cpu_engine(const torch::jit::Module& p
   if (!example) return engine;
   const auto warm = engine->warm_up(*example, 1, 1);
   if (!warm) {
-    return invalid(path + ": the program does not run on the contract's input with these weights: " +
+    return invalid(path +
+                   ": the program does not run on the contract's input with these weights: " +
                    warm.error().message);
   }
   metadata.load.forward_ms = *warm;

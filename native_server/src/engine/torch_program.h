@@ -35,7 +35,8 @@ Result<torch::jit::Module> load_program(const Bundle& bundle, const BundleFile& 
 /// A frozen copy of `program` for inputs in channels-last order: the weights of its convolutions
 /// are reordered once for oneDNN, in `type` (kFloat or kBFloat16), with a following ReLU fused in.
 /// Convolutions compute in `type`, linear layers in float32. `input` is an example, batch of 1.
-/// Throws what libtorch throws, and where there is nothing to reorder; nothing is known about the result before it was compared.
+/// Throws what libtorch throws, and where there is nothing to reorder; nothing is known about the
+/// result before it was compared.
 torch::jit::Module pack_program(const torch::jit::Module& program, at::ScalarType type,
                                 const at::Tensor& input);
 
