@@ -71,7 +71,8 @@ suite_server() { limited build/release/tests/beralih_server_tests -r junit -o "$
 suite_python() {
   local promtool # where it cannot be had, the tests that want it are skipped and counted
   promtool=$(toolchains/promtool.sh) || echo "promtool: not available" >&2
-  PATH="$PATH${promtool:+:$promtool}" limited /usr/bin/python3 -m pytest tests --ignore=tests/slow -q -p no:cacheprovider --junitxml="$reports/python.xml"
+  # Twenty minutes on two slow cores that others use too.
+  PATH="$PATH${promtool:+:$promtool}" suite_limit_s=1800 limited /usr/bin/python3 -m pytest tests --ignore=tests/slow -q -p no:cacheprovider --junitxml="$reports/python.xml"
 }
 suite_model_1gb() { slow_test model_1gb; }
 suite_importers() { slow_test importers; }
