@@ -7,7 +7,7 @@ default_suites=(format core server fuzz_replay wasm_core wasm_core_scalar wasm p
 # What takes longer than the default run allows.
 full_suites=("${default_suites[@]}" asan tsan fuzz model_1gb importers cuda_headers restarts bad_company overload soak deploy)
 asked_suites=(bench) # neither in the default nor in "full": its figures need a machine that does nothing else
-suite_limit_s=900
+suite_limit_s=1800 # the longest takes a third of that, on slow shared cores more than half
 
 usage() {
   cat <<EOF
@@ -71,8 +71,7 @@ suite_server() { limited build/release/tests/beralih_server_tests -r junit -o "$
 suite_python() {
   local promtool # where it cannot be had, the tests that want it are skipped and counted
   promtool=$(toolchains/promtool.sh) || echo "promtool: not available" >&2
-  # Twenty minutes on two slow cores that others use too.
-  PATH="$PATH${promtool:+:$promtool}" suite_limit_s=1800 limited /usr/bin/python3 -m pytest tests --ignore=tests/slow -q -p no:cacheprovider --junitxml="$reports/python.xml"
+  PATH="$PATH${promtool:+:$promtool}" limited /usr/bin/python3 -m pytest tests --ignore=tests/slow -q -p no:cacheprovider --junitxml="$reports/python.xml"
 }
 suite_model_1gb() { slow_test model_1gb; }
 suite_importers() { slow_test importers; }
