@@ -144,11 +144,14 @@ int main(int argc, char** argv) {
   fp32_options.dtype = "fp32";
   EngineOptions auto_options = fp32_options;
   auto_options.dtype = "auto";
+  EngineOptions default_options;  // what `serve` takes where nothing is said
+  default_options.threads = plain_options.threads;
 
   const Bundle bundle = need(open_bundle(argv[1]));
   const auto plain = need(make_engine(bundle, plain_options));
   const auto fp32 = need(make_engine(bundle, fp32_options));
   const auto best = need(make_engine(bundle, auto_options));
+  const auto standard = need(make_engine(bundle, default_options));
   const auto example = example_input(bundle.contract());
   if (!example) fail("the contract's input has a free dimension");
   const std::vector<Tensor> many(batch, *example);
@@ -179,6 +182,7 @@ int main(int argc, char** argv) {
       {"plain_forward",   1,      [&] { need(plain->infer(std::span(&*example, 1))); }            },
       {"fp32_forward",    1,      [&] { need(fp32->infer(std::span(&*example, 1))); }             },
       {"best_forward",    1,      [&] { need(best->infer(std::span(&*example, 1))); }             },
+      {"default_forward", 1,      [&] { need(standard->infer(std::span(&*example, 1))); }         },
       {"bare_loop",       images,
        [&] {
          for (size_t i = 0; i < kBatches; ++i) need(best->infer(many));
@@ -195,7 +199,8 @@ int main(int argc, char** argv) {
   for (int round = 0; round < rounds; ++round)
     for (Row& row : rows) row.run();
 
-  const auto& [plain_row, fp32_row, best_row, bare_row, scheduler_row, jpeg_row] = rows;
+  const auto& [plain_row, fp32_row, best_row, default_row, bare_row, scheduler_row, jpeg_row] =
+      rows;
   Json report;
   const EngineMetadata& metadata = best->metadata();
   report["threads"] = metadata.threads;
@@ -203,6 +208,15 @@ int main(int argc, char** argv) {
   report["rounds"] = rounds;
   report["image_bytes"] = image.size();
   report["chosen"] = metadata.variant + " " + metadata.dtype;
+  for (const auto& [row, engine] : {
+           std::pair{&plain_row,   &plain   },
+           std::pair{&fp32_row,    &fp32    },
+           std::pair{&best_row,    &best    },
+           std::pair{&default_row, &standard}
+  }) {
+    const EngineMetadata& form = (*engine)->metadata();
+    report["forms"][row->name] = form.variant + " " + form.dtype;
+  }
   for (const EngineCandidate& each : metadata.candidates)
     report["tried"][each.name] = each.refusal.empty() ? Json(each.forward_ms) : Json(each.refusal);
   for (const Row& row : rows) report["rows"][row.name] = row.json();
@@ -211,10 +225,11 @@ int main(int argc, char** argv) {
            std::pair{"cpu",  &Row::cpu_ms }
   }) {
     report["ratios"][name] = {
-        {"packed_fp32_to_plain", ratio(fp32_row, plain_row,     which)},
-        {"chosen_to_plain",      ratio(best_row, plain_row,     which)},
-        {"scheduler_throughput", ratio(bare_row, scheduler_row, which)},
-        {"jpeg_throughput",      ratio(bare_row, jpeg_row,      which)},
+        {"packed_fp32_to_plain", ratio(fp32_row,    plain_row,     which)},
+        {"default_to_plain",     ratio(default_row, plain_row,     which)},
+        {"chosen_to_plain",      ratio(best_row,    plain_row,     which)},
+        {"scheduler_throughput", ratio(bare_row,    scheduler_row, which)},
+        {"jpeg_throughput",      ratio(bare_row,    jpeg_row,      which)},
     };
   }
   std::printf("%s\n", report.dump(2).c_str());

@@ -2,6 +2,7 @@
 import pytest
 
 import openapi
+from python_service import PythonService
 from server_process import Server
 
 
@@ -18,3 +19,16 @@ def answers_are_as_documented():
     Server.request = checked
     yield
     Server.request = plain
+
+
+@pytest.fixture(scope="session")
+def python_service(bundle, tmp_path_factory):
+    """The page's inference_service.py, for the tests that only ask questions of it."""
+    with PythonService(bundle, tmp_path_factory.mktemp("service") / "log") as running:
+        yield running
+
+
+@pytest.fixture(params=["native", "python"])
+def either(request):
+    """The native server, and inference_service.py: what a test asks of both is the subset that the latter has."""
+    return request.getfixturevalue("server" if request.param == "native" else "python_service")

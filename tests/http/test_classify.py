@@ -1,4 +1,4 @@
-"""POST /api/classify and its neighbours, asked of the real server binary."""
+"""POST /api/classify and its neighbours, asked of the real server binary; what takes `either` also of inference_service.py."""
 import concurrent.futures
 import hashlib
 import json
@@ -21,25 +21,25 @@ def golden_image(bundle, name):
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_known_photographs(server, bundle, name):
+def test_known_photographs(either, bundle, name):
     label, low, high = EXPECTED[name]
-    answer = server.classify(golden_image(bundle, name))
+    answer = either.classify(golden_image(bundle, name))
     assert answer.status == 200
     first = answer.json()["predictions"][0]
     assert label.lower() in first["label"].lower()
     assert low <= first["probability"] <= high
 
 
-def test_wolves_are_wolves(server, shared_data):
-    answer = server.classify((shared_data / "photos" / "wolves.jpg").read_bytes())
+def test_wolves_are_wolves(either, shared_data):
+    answer = either.classify((shared_data / "photos" / "wolves.jpg").read_bytes())
     assert "wolf" in answer.json()["predictions"][0]["label"]
 
 
-def test_golden_cases_of_the_contract(server, bundle):
+def test_golden_cases_of_the_contract(either, bundle):
     contract = json.loads((bundle / "contract.json").read_text())
     assert contract["golden"]
     for case in contract["golden"]:
-        answer = server.classify((bundle / case["image"]).read_bytes()).json()
+        answer = either.classify((bundle / case["image"]).read_bytes()).json()
         assert answer["tensor"]["sha256"] == case["tensor_sha256"]
         for got, want in zip(answer["predictions"], case["top5"]):
             assert got["index"] == want["index"]
@@ -90,16 +90,16 @@ def test_in_batches_of_any_size_the_same_image_gives_the_same_answer(binary, bun
             assert abs(mine["probability"] - theirs["probability"]) < 1e-6
 
 
-def test_top_k(server, bundle):
+def test_top_k(either, bundle):
     image = golden_image(bundle, "coffee.png")
-    assert len(server.classify(image).json()["predictions"]) == 5
-    everything = server.classify(image, "?k=1000").json()["predictions"]
+    assert len(either.classify(image).json()["predictions"]) == 5
+    everything = either.classify(image, "?k=1000").json()["predictions"]
     assert len(everything) == 1000
     assert abs(sum(p["probability"] for p in everything) - 1) < 1e-9
     assert [p["probability"] for p in everything] == sorted(
         (p["probability"] for p in everything), reverse=True)
     for wrong in ("0", "-1", "1001", "five", "", "1e2"):
-        answer = server.classify(image, f"?k={wrong}")
+        answer = either.classify(image, f"?k={wrong}")
         assert answer.status == 400, wrong
         assert answer.json()["status"] == 400
 
@@ -110,6 +110,12 @@ def test_an_unknown_query_parameter_is_named(server, bundle, query, name):
     assert answer.status == 400
     assert f'"{name}"' in answer.json()["detail"]
     assert "the only one is k" in answer.json()["detail"]
+
+
+def test_the_contract_is_the_stored_file(either, bundle):
+    answer = either.request("GET", "/api/contract")
+    assert answer.status == 200 and answer.body == (bundle / "contract.json").read_bytes()
+    assert answer.headers["Content-Type"] == "application/json"
 
 
 def test_contract_and_its_etag(server, bundle):
@@ -123,11 +129,11 @@ def test_contract_and_its_etag(server, bundle):
     assert again.body == b""
 
 
-def test_a_client_of_another_contract_gets_412_with_the_servers_text(server, bundle):
+def test_a_client_of_another_contract_gets_412_with_the_servers_text(either, bundle):
     image = golden_image(bundle, "dog1.jpg")
-    ours = server.classify(image).headers["Beralih-Contract"]
-    assert server.classify(image, Beralih_Contract=ours).status == 200
-    refused = server.classify(image, Beralih_Contract="0" * 64)
+    ours = either.classify(image).headers["Beralih-Contract"]
+    assert either.classify(image, Beralih_Contract=ours).status == 200
+    refused = either.classify(image, Beralih_Contract="0" * 64)
     assert refused.status == 412
     problem = refused.json()
     text = problem["server_preprocessing"]
@@ -135,9 +141,9 @@ def test_a_client_of_another_contract_gets_412_with_the_servers_text(server, bun
     assert "resize_filter=bilinear" in text
 
 
-def test_health(server):
-    assert server.request("GET", "/v2/health/live").status == 200
-    assert server.request("GET", "/v2/health/ready").status == 200
+def test_health(either):
+    assert either.request("GET", "/v2/health/live").status == 200
+    assert either.request("GET", "/v2/health/ready").status == 200
 
 
 def test_the_page_is_served_with_its_guards(server):

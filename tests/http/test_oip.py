@@ -1,7 +1,7 @@
 """The Open Inference Protocol v2: one test per sentence of the specification (the test's first line), asked of the real server.
 
 Where this server decides something that the specification leaves open, the test says "here". The one deviation: a server
-that is not ready answers 503 instead of a 4xx, as load balancers expect.
+that is not ready answers 503 instead of a 4xx, as load balancers expect. What takes `either` is asked of inference_service.py too.
 """
 import base64
 import json
@@ -82,12 +82,12 @@ def elements(data):
 # Health, metadata
 
 
-def test_the_server_live_api_indicates_if_the_inference_server_is_able_to_receive_and_respond(server):
-    assert server.request("GET", "/v2/health/live").status == 200
+def test_the_server_live_api_indicates_if_the_inference_server_is_able_to_receive_and_respond(either):
+    assert either.request("GET", "/v2/health/live").status == 200
 
 
-def test_the_server_ready_health_api_indicates_if_all_the_models_are_ready(server):
-    assert server.request("GET", "/v2/health/ready").status == 200
+def test_the_server_ready_health_api_indicates_if_all_the_models_are_ready(either):
+    assert either.request("GET", "/v2/health/ready").status == 200
 
 
 def test_the_model_ready_health_api_indicates_if_a_specific_model_is_ready(server, path, contract):
@@ -162,14 +162,14 @@ def test_parameters_of_inputs_and_outputs_that_the_server_does_not_know_are_igno
     assert numpy.array_equal(output["data"], logits)
 
 
-def test_shape_and_data_of_the_answer_agree(server, path, tensor):
+def test_shape_and_data_of_the_answer_agree(either, path, tensor):
     for count in (1, 2):
-        (output,) = infer(server, path, tensor_input(numpy.concatenate([tensor] * count))).json()["outputs"]
+        (output,) = infer(either, path, tensor_input(numpy.concatenate([tensor] * count))).json()["outputs"]
         assert output["shape"] == [count, 1000] and len(output["data"]) == count * 1000
 
 
-def test_an_inference_request_is_answered_with_model_name_version_and_outputs(server, path, contract, tensor):
-    body = infer(server, path, tensor_input(tensor)).json()
+def test_an_inference_request_is_answered_with_model_name_version_and_outputs(either, path, contract, tensor):
+    body = infer(either, path, tensor_input(tensor)).json()
     assert body["model_name"] == contract["name"]
     assert body["model_version"] == contract["version"]
     (output,) = body["outputs"]
@@ -183,9 +183,9 @@ def test_the_answer_is_the_same_as_that_of_api_classify(server, image, logits):
     assert order == list(numpy.argsort(-logits, kind="stable"))
 
 
-def test_id_is_optional_and_if_specified_must_be_returned(server, path, tensor):
-    assert "id" not in infer(server, path, tensor_input(tensor)).json()
-    assert infer(server, path, tensor_input(tensor), id="42/ä").json()["id"] == "42/ä"
+def test_id_is_optional_and_if_specified_must_be_returned(either, path, tensor):
+    assert "id" not in infer(either, path, tensor_input(tensor)).json()
+    assert infer(either, path, tensor_input(tensor), id="42/ä").json()["id"] == "42/ä"
 
 
 def test_parameters_of_the_request_are_returned_here(server, path, tensor):
@@ -198,9 +198,9 @@ def test_tensor_data_may_be_nested_or_flattened_in_row_major_order(server, path,
     assert numpy.array_equal(infer(server, path, nested).json()["outputs"][0]["data"], logits)
 
 
-def test_nested_data_of_another_form_than_the_shape_is_an_error(server, path, tensor):
+def test_nested_data_of_another_form_than_the_shape_is_an_error(either, path, tensor):
     turned = {**tensor_input(tensor), "data": tensor.reshape(1, 227, 227, 3).tolist()}
-    answer = infer(server, path, turned)
+    answer = infer(either, path, turned)
     assert answer.status == 400
     assert "nested" in answer.json()["error"]
 
@@ -228,8 +228,8 @@ def test_a_batch_may_be_larger_than_the_queue(server, path, image, logits):
     assert answer.json()["outputs"][0]["shape"] == [40, 1]
 
 
-def test_an_unsuccessful_request_has_a_4xx_status_and_an_error_object(server, path):
-    answer = infer(server, path)
+def test_an_unsuccessful_request_has_a_4xx_status_and_an_error_object(either, path):
+    answer = infer(either, path)
     assert answer.status == 400
     assert list(answer.json()) == ["error"]
 
@@ -318,8 +318,8 @@ def test_binary_data_of_an_output_overrides_binary_data_output(server, path, ten
     assert len(binary) == 4000
 
 
-def test_without_binary_tensors_content_type_is_json_and_the_header_is_absent(server, path, tensor):
-    answer = infer(server, path, tensor_input(tensor))
+def test_without_binary_tensors_content_type_is_json_and_the_header_is_absent(either, path, tensor):
+    answer = infer(either, path, tensor_input(tensor))
     assert answer.headers["Content-Type"] == "application/json"
     assert "Inference-Header-Content-Length" not in answer.headers
 

@@ -103,6 +103,15 @@ def test_json(server, name):
     assert len(answer.json()["error"]) < 500
 
 
+# JSON's true is Python's 1; the images' own statuses are those of a datatype that it does not take.
+@pytest.mark.parametrize("name", [name for name in JSON_TABLE if name != "a boolean element"])
+def test_json_of_the_python_service(python_service, name):
+    body = JSON_TABLE[name][0]
+    answer = python_service.request("POST", "/v2/models/resnet34/infer", body, Content_Type="application/json")
+    assert answer.status == 400, answer.body
+    assert list(answer.json()) == ["error"] and len(answer.json()["error"]) < 500
+
+
 def binary_request(size, **changes):
     return request(data=None, parameters={"binary_data_size": size}, **changes)
 

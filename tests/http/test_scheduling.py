@@ -1,6 +1,7 @@
 """Deadlines, priorities, batches, the engines, and reloads under load: the real server."""
 import concurrent.futures
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -62,7 +63,8 @@ def test_the_help_names_the_options(binary):
         assert option in text
 
 
-@pytest.mark.parametrize("arguments", [["--cpu-engine", "fast"], ["--max-batch", "-1"], ["--cpu-engine", "mapped", "--dtype", "bf16"]])
+@pytest.mark.parametrize("arguments", [["--cpu-engine", "fast"], ["--max-batch", "-1"], ["--cpu-engine", "mapped", "--dtype", "bf16"],
+                                       ["--cpu-engine", "winograd", "--dtype", "bf16"]])
 def test_wrong_engine_flags_are_a_usage_error(binary, bundle, arguments):
     result = subprocess.run([binary, "serve", "--bundle", str(bundle), "--port", "0", *arguments],
                             capture_output=True, text=True, timeout=60)
@@ -88,18 +90,39 @@ def test_the_packed_engine_reproduces_the_golden_cases_and_says_what_it_tried(
     assert abs(answer[0]["probability"] - plain[0]["probability"]) <= tolerance
 
 
-def test_small_weights_are_packed_by_default_and_every_start_chooses_the_same(binary, bundle, photograph, server, tmp_path):
+def has_winograd():
+    """oneDNN has Winograd's convolutions for processors with these alone."""
+    flags = re.search(r"^flags\s*:(.*)", pathlib.Path("/proc/cpuinfo").read_text(), re.M).group(1).split()
+    return {"avx512f", "avx512bw", "avx512vl", "avx512dq"} <= set(flags)
+
+
+def test_small_weights_are_copied_by_default_and_every_start_chooses_the_same(binary, bundle, photograph, server, tmp_path):
     """No choice by measuring: the bits of an answer do not depend on what else the machine did at the start."""
     assert (bundle / "weights.safetensors").stat().st_size < 256 << 20
+    form = "winograd" if has_winograd() else "packed"
     facts = server.request("GET", "/api/artifacts").json()["server"]
-    assert (facts["engine"], facts["dtype"]) == ("packed", "fp32")
-    assert [(each["name"], each["chosen"]) for each in facts["candidates"]] == [("packed fp32", True)]
+    assert (facts["engine"], facts["dtype"]) == (form, "fp32")
+    assert [(each["name"], each["chosen"]) for each in facts["candidates"]] == [(f"{form} fp32", True)]
     logits = server.classify(photograph).json()["logits"]["sha256"]
-    for options in [(), ("--cpu-engine", "packed", "--dtype", "fp32")]:
+    for options in [(), ("--cpu-engine", form, "--dtype", "fp32")]:
         with Server(binary, bundle, *options, log=tmp_path / "log") as other:
             other.wait_until_ready()
             assert other.classify(photograph).json()["logits"]["sha256"] == logits
             other.wait_for_log("golden cases reproduced: all")
+
+
+def test_packed_in_fp32_filters_directly(binary, bundle, photograph, server, tmp_path):
+    """So that a receipt of a packed server can be computed again, bit for bit."""
+    with Server(binary, bundle, "--cpu-engine", "packed", "--dtype", "fp32", log=tmp_path / "log") as packed:
+        packed.wait_until_ready()
+        facts = packed.request("GET", "/api/artifacts").json()["server"]
+        answer = packed.classify(photograph).json()
+        packed.wait_for_log("golden cases reproduced: all")
+    assert (facts["engine"], facts["dtype"]) == ("packed", "fp32")
+    default = server.classify(photograph).json()
+    assert (answer["logits"]["sha256"] != default["logits"]["sha256"]) == has_winograd()
+    for one, other in zip(answer["predictions"], default["predictions"]):
+        assert one["index"] == other["index"] and abs(one["probability"] - other["probability"]) < 1e-5
 
 
 def memory_after_start(binary, bundle, tmp_path, *options):
@@ -116,13 +139,15 @@ def memory_after_start(binary, bundle, tmp_path, *options):
 def test_packed_weights_are_in_memory_once(binary, bundle, tmp_path):
     weights = (bundle / "weights.safetensors").stat().st_size / 1024
     mapped, shared = memory_after_start(binary, bundle, tmp_path, "--cpu-engine", "mapped")
-    packed, left = memory_after_start(binary, bundle, tmp_path)
+    packed, left = memory_after_start(binary, bundle, tmp_path, "--cpu-engine", "packed", "--dtype", "fp32")
+    default, _ = memory_after_start(binary, bundle, tmp_path)
     assert shared > 0.9 * weights  # it serves from the file's pages
     assert left < 0.2 * weights
     assert packed - mapped < 1.6 * weights
+    assert default - mapped < 2.6 * weights  # transformed filters of 3x3 are 16 values, some 36
 
 
-@pytest.mark.parametrize("engine", ["auto", "mapped", "packed"])
+@pytest.mark.parametrize("engine", ["auto", "mapped", "packed", "winograd"] if has_winograd() else ["auto", "mapped", "packed"])
 def test_a_deterministic_prediction_does_not_depend_on_its_neighbours(
         binary, bundle, photograph, tmp_path, engine):
     other = (bundle / "golden" / "dog1.jpg").read_bytes()

@@ -104,7 +104,9 @@ void follow(const Receipt& receipt, ReplayFlags& flags) {
     const ReceiptEngine& engine = *side.engine;
     if (!flags.threads_given) flags.engine.threads = std::clamp(engine.threads, 0, kMostThreads);
     const bool packed = engine.variant == "packed";
-    flags.engine.cpu_engine = packed ? CpuEngine::kPacked : CpuEngine::kMapped;
+    flags.engine.cpu_engine = packed                         ? CpuEngine::kPacked
+                              : engine.variant == "winograd" ? CpuEngine::kWinograd
+                                                             : CpuEngine::kMapped;
     flags.engine.dtype = packed ? engine.dtype : "auto";
     flags.classifier.max_batch = static_cast<size_t>(std::clamp(engine.batch_rows, 1, kMostRows));
     flags.classifier.deterministic = flags.classifier.max_batch > 1;

@@ -17,6 +17,7 @@
 #include "cli/serve_flags.h"
 #include "cli/serve_lab.h"
 #include "cli/stop_events.h"
+#include "cli/usage.h"
 #include "engine/classifier.h"
 #include "engine/engine_module.h"
 #include "engine/model_host.h"
@@ -278,15 +279,19 @@ void add_serve_command(CLI::App& app) {
   auto flags = std::make_shared<ServeFlags>();
   CLI::App* command = app.add_subcommand("serve", "serve a bundle over HTTP");
   add_serve_flags(*command, *flags);
-  command->callback([flags] {
+  command->callback([flags, command] {
+    refuse_passed_over_variables(*command);
     flags->http.log_requests = !flags->quiet;
-    flags->engine.cpu_engine = flags->cpu_engine == "mapped"   ? CpuEngine::kMapped
-                               : flags->cpu_engine == "packed" ? CpuEngine::kPacked
-                                                               : CpuEngine::kAuto;
+    flags->engine.cpu_engine = flags->cpu_engine == "mapped"     ? CpuEngine::kMapped
+                               : flags->cpu_engine == "packed"   ? CpuEngine::kPacked
+                               : flags->cpu_engine == "winograd" ? CpuEngine::kWinograd
+                                                                 : CpuEngine::kAuto;
     const bool on_cpu = settle_device(*flags);
-    if (on_cpu && flags->engine.dtype == "bf16" && flags->engine.cpu_engine == CpuEngine::kMapped) {
-      throw CLI::ValidationError(
-          "--dtype", "bf16 needs --cpu-engine=packed: mapped weights are used as they are stored");
+    const bool in_fp32_alone = flags->engine.cpu_engine == CpuEngine::kMapped ||
+                               flags->engine.cpu_engine == CpuEngine::kWinograd;
+    if (on_cpu && flags->engine.dtype == "bf16" && in_fp32_alone) {
+      throw CLI::ValidationError("--dtype", "bf16 needs --cpu-engine=packed: " + flags->cpu_engine +
+                                                " weights are used in fp32");
     }
     serve(*flags);
   });

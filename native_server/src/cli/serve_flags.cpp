@@ -42,11 +42,16 @@ CLI::Validator device_name() {
 /// A list of origins as a repeatable flag, and as a comma-separated variable.
 void add_origins(CLI::App& command, const std::string& flag, std::vector<std::string>& origins,
                  const std::string& variable, const std::string& description) {
+  // CLI11 2.4 shows the validator the whole list of a variable, and its parts after that.
   const CLI::Validator origin(
       [](std::string& text) {
-        auto parsed = parse_origin(CLI::detail::trim(text));
-        if (!parsed) return parsed.error().message;
-        text = *std::move(parsed);
+        std::string read;
+        for (std::string part : CLI::detail::split(text, ',')) {
+          auto parsed = parse_origin(CLI::detail::trim(part));
+          if (!parsed) return parsed.error().message;
+          read += (read.empty() ? "" : ",") + *std::move(parsed);
+        }
+        text = std::move(read);
         return std::string();
       },
       "ORIGIN");
@@ -151,9 +156,11 @@ void add_serve_flags(CLI::App& command, ServeFlags& flags) {
       .add_option("--cpu-engine", flags.cpu_engine,
                   "mapped: the weights are shared with their file; packed: they are copied in the "
                   "processor's own order, and the quickest form that reproduces the golden cases "
-                  "is used; auto: packed in fp32 up to 256 MiB of weights, mapped above")
+                  "is used; winograd: they are copied and transformed for quicker convolutions in "
+                  "fp32 (AVX-512); auto: winograd, or else packed in fp32, up to 256 MiB of "
+                  "weights, mapped above")
       ->envname("BERALIH_CPU_ENGINE")
-      ->check(CLI::IsMember({"auto", "mapped", "packed"}))
+      ->check(CLI::IsMember({"auto", "mapped", "packed", "winograd"}))
       ->capture_default_str();
   command
       .add_option("--dtype", flags.engine.dtype,

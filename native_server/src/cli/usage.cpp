@@ -38,7 +38,27 @@ std::string name_variable(const CLI::App& command, std::string message,
   return message;
 }
 
+/// What the option's first validator says of a value.
+std::string objection_to(CLI::Option& option, std::string value) {
+  try {
+    return (*option.get_validator())(value);
+  } catch (const CLI::OptionNotFound&) {
+    return "";
+  }
+}
+
 }  // namespace
+
+void refuse_passed_over_variables(CLI::App& command) {
+  for (CLI::Option* option : command.get_options()) {
+    if (option->get_envname().empty() || option->count() > 0) continue;
+    const char* value = std::getenv(option->get_envname().c_str());
+    if (value == nullptr || *value == '\0') continue;
+    const std::string objection = objection_to(*option, value);
+    throw CLI::ValidationError(option->get_name(),
+                               objection.empty() ? "not understood" : objection);
+  }
+}
 
 std::string describe_usage_error(const CLI::App& app, const CLI::ParseError& error, int argc,
                                  const char* const* argv) {

@@ -48,7 +48,7 @@ Result<std::unique_ptr<InferenceEngine>> make_engine(const Bundle& bundle,
   if (!engine) return engine.error();
   const EngineMetadata& metadata = (*engine)->metadata();
   // Weights that have been copied, packed or onto a device, are not read again where they lie.
-  if (metadata.variant == "packed" || metadata.device != "cpu") {
+  if (metadata.variant != "mapped" || metadata.device != "cpu") {
     for (const auto& [path, file] : bundle.files) file->release_pages();
   }
   return_free_memory();

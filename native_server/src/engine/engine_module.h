@@ -17,12 +17,14 @@ namespace beralih {
 
 /// Where a processor reads the weights from.
 enum class CpuEngine {
-  /// kPacked in fp32, untried beside others, where the weights are at most kLargestPackedBytes and
-  /// the first golden case comes out; else kMapped. The same choice at every start.
+  /// The first of kWinograd, kPacked in fp32 and kMapped that reproduces the first golden case, the
+  /// others not tried beside it; where the weights are above kLargestPackedBytes, kMapped. The same
+  /// choice at every start.
   kAuto,
   kMapped,  ///< the mapped file, shared between processes
   /// Copies in oneDNN's own order, in the quickest form that reproduces the golden cases.
   kPacked,
+  kWinograd,  ///< fp32, convolutions of 3x3 filtered by Winograd's algorithm where oneDNN has it
 };
 
 /// Larger weights take seconds to copy, and their pages are worth sharing.

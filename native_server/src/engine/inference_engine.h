@@ -41,7 +41,9 @@ struct EngineMetadata {
   std::string dtype;    ///< what it computes in: "fp32", "bf16"
   std::string library;  ///< name and version
   int threads = 0;
-  std::string variant = "mapped";  ///< "mapped": weights shared with their file; "packed": copied
+  /// "mapped": weights shared with their file; "packed": copied in the processor's order;
+  /// "winograd": copied and transformed for Winograd's convolutions; "device"; "null".
+  std::string variant = "mapped";
   /// false: there is no network, so what comes out says nothing about the input.
   bool predicts = true;
   std::vector<EngineCandidate> candidates;  ///< in the order tried

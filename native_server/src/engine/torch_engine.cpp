@@ -19,6 +19,7 @@
 #include "engine/golden_probe.h"
 #include "engine/make_device_engine.h"
 #include "engine/torch_program.h"
+#include "engine/winograd.h"
 
 namespace beralih {
 namespace {
@@ -106,9 +107,26 @@ Result<std::vector<std::vector<float>>> TorchEngine::infer(std::span<const Tenso
   }
 }
 
+/// A packed form of a program, not yet run.
+struct PackedEngine {
+  std::unique_ptr<TorchEngine> engine;
+  std::string variant;  ///< "packed", or "winograd" where at least one convolution is
+};
+
+PackedEngine pack(const torch::jit::Module& program, at::ScalarType type, Filtering filtering,
+                  const Bundle& bundle, const Tensor& example) {
+  const c10::InferenceMode inference_mode;
+  auto packed = pack_program(program, type, filtering, at::zeros(example.shape));
+  const int64_t classes = bundle.contract().output.shape.back();
+  return {
+      std::make_unique<TorchEngine>(std::move(packed.module), InputOrder::kChannelsLast, classes),
+      packed.winograd_convolutions > 0 ? "winograd" : "packed"};
+}
+
 struct PackedForm {
   const char* dtype;
   at::ScalarType type;
+  Filtering filtering = Filtering::kDirect;
 };
 
 /// The kernel's list of what the processor can do: "avx512_bf16", "amx_bf16", on Arm "bf16".
@@ -123,6 +141,8 @@ bool processor_has_bf16() {
 std::vector<PackedForm> packed_forms(const std::string& dtype) {
   std::vector<PackedForm> forms;
   if (dtype != "bf16") forms.push_back({"fp32", at::kFloat});
+  if (dtype == "auto" && has_winograd())
+    forms.push_back({"fp32", at::kFloat, Filtering::kWinograd});
   // Without instructions for it bf16 is emulated, several times slower than fp32.
   if (dtype == "bf16" || (dtype != "fp32" && processor_has_bf16()))
     forms.push_back({"bf16", at::kBFloat16});
@@ -151,11 +171,11 @@ Result<std::unique_ptr<TorchEngine>> choose_engine(std::unique_ptr<TorchEngine> 
   for (const PackedForm& form : packed_forms(options.dtype)) {
     EngineCandidate candidate{std::string("packed ") + form.dtype, 0, false, ""};
     try {
-      const c10::InferenceMode inference_mode;
-      const at::Tensor input = at::zeros(example.shape);
-      auto packed =
-          std::make_unique<TorchEngine>(pack_program(program, form.type, input),
-                                        InputOrder::kChannelsLast, contract.output.shape.back());
+      PackedEngine made = pack(program, form.type, form.filtering, bundle, example);
+      // Without such a convolution it is the form before it once more.
+      if (form.filtering == Filtering::kWinograd && made.variant != "winograd") continue;
+      candidate.name = made.variant + " " + form.dtype;
+      std::unique_ptr<TorchEngine> packed = std::move(made.engine);
       const auto milliseconds = packed->warm_up(example, 2, kMeasuredRuns);
       const Status golden = milliseconds
                                 ? reproduces_golden(*packed, contract, *tensors, form.dtype)
@@ -167,7 +187,7 @@ Result<std::unique_ptr<TorchEngine>> choose_engine(std::unique_ptr<TorchEngine> 
         if (*milliseconds < quickest) {
           best = std::move(packed);
           chosen = metadata.candidates.size();
-          metadata.variant = "packed";
+          metadata.variant = made.variant;
           metadata.dtype = form.dtype;
           quickest = *milliseconds;
         }
@@ -193,23 +213,24 @@ bool is_small(const torch::jit::Module& program) {
   return bytes <= kLargestPackedBytes;
 }
 
-/// CpuEngine::kAuto's packed form; nullptr where the mapped one serves, `metadata` says why.
-std::unique_ptr<TorchEngine> pack_by_default(const torch::jit::Module& program,
-                                             const Bundle& bundle, const Tensor& example,
-                                             EngineMetadata& metadata) {
-  EngineCandidate candidate{"packed fp32", 0, false, ""};
-  std::unique_ptr<TorchEngine> packed;
+/// The packed form in fp32 with `filtering`, untried beside others; nullptr where it cannot serve,
+/// `metadata` says why.
+std::unique_ptr<TorchEngine> pack_untried(const torch::jit::Module& program, Filtering filtering,
+                                          const Bundle& bundle, const Tensor& example,
+                                          EngineMetadata& metadata) {
+  const bool winograd = filtering == Filtering::kWinograd;
+  EngineCandidate candidate{winograd ? "winograd fp32" : "packed fp32", 0, false, ""};
+  PackedEngine packed;
   try {
-    const c10::InferenceMode inference_mode;
-    const Contract& contract = bundle.contract();
-    packed =
-        std::make_unique<TorchEngine>(pack_program(program, at::kFloat, at::zeros(example.shape)),
-                                      InputOrder::kChannelsLast, contract.output.shape.back());
+    packed = pack(program, at::kFloat, filtering, bundle, example);
+    candidate.name = packed.variant + " fp32";
     // The other cases are tried where those of every engine are, beside the first requests.
     const auto tensors = golden_tensors(bundle, 1);
     const Status golden =
-        tensors ? reproduces_golden(*packed, contract, *tensors, "fp32") : Status(tensors.error());
-    const auto timed = golden ? packed->warm_up(example, 0, 1) : Result<double>(golden.error());
+        tensors ? reproduces_golden(*packed.engine, bundle.contract(), *tensors, "fp32")
+                : Status(tensors.error());
+    const auto timed =
+        golden ? packed.engine->warm_up(example, 0, 1) : Result<double>(golden.error());
     if (timed) {
       metadata.load.forward_ms = candidate.forward_ms = *timed;
     } else {
@@ -219,9 +240,39 @@ std::unique_ptr<TorchEngine> pack_by_default(const torch::jit::Module& program,
     candidate.refusal = short_message(exception);
   }
   candidate.chosen = candidate.refusal.empty();
-  if (candidate.chosen) metadata.variant = "packed";
+  if (candidate.chosen) metadata.variant = packed.variant;
   metadata.candidates.push_back(candidate);
-  return candidate.chosen ? std::move(packed) : nullptr;
+  return candidate.chosen ? std::move(packed.engine) : nullptr;
+}
+
+/// CpuEngine::kAuto's copied form; nullptr where the mapped one serves.
+std::unique_ptr<TorchEngine> pack_by_default(const torch::jit::Module& program,
+                                             const Bundle& bundle, const Tensor& example,
+                                             EngineMetadata& metadata) {
+  if (has_winograd()) {
+    auto engine = pack_untried(program, Filtering::kWinograd, bundle, example, metadata);
+    if (engine) return engine;
+  }
+  return pack_untried(program, Filtering::kDirect, bundle, example, metadata);
+}
+
+/// Errors: kInvalidBundle.
+Result<std::unique_ptr<TorchEngine>> make_winograd_engine(const torch::jit::Module& program,
+                                                          const Bundle& bundle,
+                                                          const Tensor& example,
+                                                          EngineMetadata& metadata) {
+  if (!has_winograd()) {
+    return invalid(
+        "--cpu-engine winograd: this processor, or the oneDNN of this build, has no such "
+        "convolutions");
+  }
+  auto engine = pack_untried(program, Filtering::kWinograd, bundle, example, metadata);
+  if (!engine)
+    return invalid("--cpu-engine winograd: the network cannot be run so: " +
+                   metadata.candidates.back().refusal);
+  if (metadata.variant != "winograd")
+    return invalid("--cpu-engine winograd: the network has no convolution of 3x3 that fits");
+  return engine;
 }
 
 /// Errors: kInvalidBundle.
@@ -236,6 +287,8 @@ Result<std::unique_ptr<TorchEngine>> make_cpu_engine(const torch::jit::Module& p
   const auto example = example_input(contract);
   // Whoever asks for bf16 asks for copies.
   const bool packed = options.cpu_engine == CpuEngine::kPacked || options.dtype == "bf16";
+  if (example && options.cpu_engine == CpuEngine::kWinograd)
+    return make_winograd_engine(program, bundle, *example, metadata);
   if (example && !packed && options.cpu_engine == CpuEngine::kAuto && is_small(program)) {
     if (auto engine = pack_by_default(program, bundle, *example, metadata)) return engine;
   }

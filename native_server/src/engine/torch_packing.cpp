@@ -5,13 +5,17 @@
 #include <torch/csrc/jit/passes/dead_code_elimination.h>
 #include <torch/csrc/jit/runtime/interpreter.h>
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <stdexcept>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
+#include "engine/blocked_forms.h"
 #include "engine/torch_program.h"
+#include "engine/winograd.h"
 
 namespace beralih {
 namespace {
@@ -108,6 +112,24 @@ c10::IValue pack(const Convolution& convolution, at::ScalarType type,
   return stack.back();
 }
 
+bool is_all_ones(const c10::IValue& numbers) {
+  if (!numbers.isIntList()) return false;
+  const auto values = numbers.toIntVector();
+  return std::all_of(values.begin(), values.end(), [](int64_t value) { return value == 1; });
+}
+
+/// Nothing where it has no such form.
+std::optional<c10::IValue> pack_winograd(const Convolution& convolution,
+                                         const std::vector<int64_t>& input_size, bool relu) {
+  if (!is_all_ones(convolution.stride) || !is_all_ones(convolution.dilation) ||
+      convolution.groups.toInt() != 1 || convolution.padding.toIntVector().size() != 2) {
+    return std::nullopt;
+  }
+  const at::Tensor bias = convolution.bias.isTensor() ? convolution.bias.toTensor() : at::Tensor();
+  return make_winograd(convolution.weight, bias, {input_size, convolution.padding.toIntVector()},
+                       relu);
+}
+
 /// The ReLU that alone uses a convolution's result; nullptr if there is none.
 Node* following_relu(const Node* node) {
   if (node->output()->uses().size() != 1) return nullptr;
@@ -129,19 +151,28 @@ Value* insert_cast(torch::jit::Graph& graph, Value* value, at::ScalarType type) 
 
 }  // namespace
 
-torch::jit::Module pack_program(const torch::jit::Module& program, at::ScalarType type,
-                                const at::Tensor& input) {
+PackedProgram pack_program(const torch::jit::Module& program, at::ScalarType type,
+                           Filtering filtering, const at::Tensor& input) {
   torch::jit::Module packed = torch::jit::freeze(program);
   const InputSizes sizes = observe_input_sizes(packed, input);
   const auto graph = packed.get_method("forward").graph();
   Value* self = graph->inputs().at(0);
   std::vector<Node*> nodes;
   collect_nodes(graph->block(), nodes);
-  size_t count = 0;
+  BlockedForms blocked_forms(*graph);
+  std::unordered_set<const Node*> removed;
+  size_t count = 0, winograd_count = 0;
   for (Node* node : nodes) {
+    if (removed.count(node) > 0) continue;
     const torch::jit::WithInsertPoint at_node(node);
     if (type != at::kFloat && node->kind() == c10::Symbol::fromQualString("aten::linear")) {
       node->replaceInput(0, insert_cast(*graph, node->input(0), at::kFloat));
+      continue;
+    }
+    const bool may_be_blocked =
+        filtering == Filtering::kWinograd && node->owningBlock() == graph->block();
+    if (may_be_blocked && blocked_forms.replace_elementwise(node)) {
+      node->destroy();
       continue;
     }
     const auto convolution = as_convolution(node);
@@ -149,20 +180,39 @@ torch::jit::Module pack_program(const torch::jit::Module& program, at::ScalarTyp
     const auto size = sizes.find(convolution->weight.data_ptr());
     if (size == sizes.end()) continue;  // on a path that this input does not take
     Node* relu = following_relu(node);
+    Node* last = relu != nullptr && relu->owningBlock() == node->owningBlock() ? relu : node;
     const std::string name = "packed_convolution_" + std::to_string(count++);
-    const c10::IValue context = pack(*convolution, type, size->second, relu != nullptr);
-    packed.register_attribute(name, context.type(), context);
-    Value* x = node->input(0);
-    if (type != at::kFloat) x = insert_cast(*graph, x, type);
-    Node* run =
-        graph->insertNode(graph->create(c10::Symbol::fromQualString("mkldnn_prepacked::conv2d_run"),
-                                        {x, graph->insertGetAttr(self, name)}));
-    run->output()->setType(c10::TensorType::get());
-    (relu != nullptr ? relu : node)->output()->replaceAllUsesWith(run->output());
+    const auto add_context = [&](const c10::IValue& context) {
+      packed.register_attribute(name, context.type(), context);
+      return graph->insertGetAttr(self, name);
+    };
+    const auto run = [&](const char* kind, Value* x, const c10::IValue& context) {
+      Node* made = graph->insertNode(
+          graph->create(c10::Symbol::fromQualString(kind), {x, add_context(context)}));
+      made->output()->setType(c10::TensorType::get());
+      return made->output();
+    };
+    const auto winograd =
+        may_be_blocked ? pack_winograd(*convolution, size->second, last == relu) : std::nullopt;
+    if (winograd) {
+      ++winograd_count;
+      blocked_forms.publish(last->output(),
+                            run(kWinogradConvolution, blocked_forms.of(node->input(0)), *winograd));
+    } else {
+      Value* x = node->input(0);
+      if (type != at::kFloat) x = insert_cast(*graph, x, type);
+      last->output()->replaceAllUsesWith(run("mkldnn_prepacked::conv2d_run", x,
+                                             pack(*convolution, type, size->second, last == relu)));
+    }
+    if (last == relu) {
+      removed.insert(relu);
+      relu->destroy();
+    }
+    node->destroy();
   }
   if (count == 0) throw std::invalid_argument("it has no convolution whose weights are known");
   torch::jit::EliminateDeadCode(graph);
-  return packed;
+  return {std::move(packed), winograd_count};
 }
 
 }  // namespace beralih

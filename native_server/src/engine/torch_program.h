@@ -32,12 +32,23 @@ Result<torch::jit::Module> read_program(std::span<const uint8_t> archive, const 
 Result<torch::jit::Module> load_program(const Bundle& bundle, const BundleFile& architecture,
                                         const BundleFile* weights, LoadRecord& record);
 
+/// How convolutions are computed.
+enum class Filtering {
+  kDirect,
+  kWinograd,  ///< where engine/winograd.h has a form of them; the others directly
+};
+
+struct PackedProgram {
+  torch::jit::Module module;
+  size_t winograd_convolutions = 0;
+};
+
 /// A frozen copy of `program` for inputs in channels-last order: the weights of its convolutions
-/// are reordered once for oneDNN, in `type` (kFloat or kBFloat16), with a following ReLU fused in.
-/// Convolutions compute in `type`, linear layers in float32. `input` is an example, batch of 1.
-/// Throws what libtorch throws, and where there is nothing to reorder; nothing is known about the
-/// result before it was compared.
-torch::jit::Module pack_program(const torch::jit::Module& program, at::ScalarType type,
-                                const at::Tensor& input);
+/// are reordered once for oneDNN, in `type` (kFloat or kBFloat16; with kWinograd kFloat), with a
+/// following ReLU fused in. Convolutions compute in `type`, linear layers in float32. `input` is an
+/// example, batch of 1. Throws what libtorch throws, and where there is nothing to reorder; nothing
+/// is known about the result before it was compared.
+PackedProgram pack_program(const torch::jit::Module& program, at::ScalarType type,
+                           Filtering filtering, const at::Tensor& input);
 
 }  // namespace beralih

@@ -27,11 +27,11 @@ struct DeviceUse {
 };
 
 struct ServerFacts {
-  std::string version;   ///< of this program
-  std::string libtorch;  ///< as the engine reports its library, without the name
-  std::string device;    ///< where the network runs: "cpu"
-  std::string dtype;     ///< what it computes in: "fp32", "bf16"
-  std::string variant;   ///< "mapped": weights shared with their file; "packed": copied
+  std::string version;                      ///< of this program
+  std::string libtorch;                     ///< as the engine reports its library, without the name
+  std::string device;                       ///< where the network runs: "cpu"
+  std::string dtype;                        ///< what it computes in: "fp32", "bf16"
+  std::string variant;                      ///< EngineMetadata::variant
   std::vector<EngineCandidate> candidates;  ///< what was tried at the start, if anything
   std::vector<size_t> warm_batches;         ///< batch sizes in use, ascending
   std::optional<DeviceFacts> card;          ///< the accelerator, where the network runs on one

@@ -58,6 +58,7 @@ struct Connection {
   std::shared_ptr<OpenAnswer> open_answer;  ///< what follows `output`; nullptr: nothing
   Phase phase = Phase::kOpen;
   bool close_after_output = false;
+  bool drained = false;  ///< the last read() took what there was: epoll, not read(), tells of more
   std::string remote_address;
   int remote_port = 0;
   size_t discarded = 0;             ///< while lingering, or behind a request with an open answer

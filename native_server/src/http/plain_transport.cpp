@@ -13,7 +13,8 @@ class PlainTransport : public Transport {
 
   IoResult read(char* data, size_t size) override {
     const ssize_t got = ::recv(socket_, data, size, 0);
-    if (got > 0) return {IoResult::kDone, static_cast<size_t>(got)};
+    if (got > 0)
+      return {IoResult::kDone, static_cast<size_t>(got), static_cast<size_t>(got) < size};
     return {got < 0 && would_block() ? IoResult::kWantRead : IoResult::kClosed};
   }
 

@@ -27,7 +27,7 @@ constexpr milliseconds kDrainCheckInterval{10};
 constexpr milliseconds kSlowReader{30'000};   ///< without taking a byte of the answer
 constexpr milliseconds kLingering{5'000};     ///< for a client that still sends
 constexpr milliseconds kDrainLingering{500};  ///< also for one that has not asked yet
-constexpr size_t kReadBytes = 256u << 10;
+constexpr size_t kReadBytes = 64u << 10;
 constexpr size_t kRefusedConnections = 256;     ///< beyond the limit, which are told so
 constexpr size_t kMaxBufferedBytes = 1u << 30;  ///< of all requests that are not whole yet
 constexpr int kNothing = 0;
@@ -244,7 +244,10 @@ void PolledServer::consume(Connection& connection) {
 
 PolledServer::Step PolledServer::read_more(const ConnectionPtr& connection) {
   thread_local std::vector<char> buffer(kReadBytes);
-  const IoResult result = connection->transport->read(buffer.data(), buffer.size());
+  const IoResult result = std::exchange(connection->drained, false)
+                              ? IoResult{IoResult::kWantRead}
+                              : connection->transport->read(buffer.data(), buffer.size());
+  connection->drained = result.drained;
   if (result.kind == IoResult::kClosed) {
     close(connection);
     return Step::kClosed;

@@ -1,7 +1,9 @@
 #include "http/request_log.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <iterator>
 
 #include "http/response_headers.h"
 #include "http/routes.h"
@@ -57,6 +59,12 @@ void log_request(const httplib::Request& request, const httplib::Response& respo
   write_log_line(format_access(record, format));
 }
 
+bool has_handlers(std::string_view method) {
+  constexpr std::string_view kMethods[] = {"GET", "POST",  "HEAD",  "OPTIONS",
+                                           "PUT", "PATCH", "DELETE"};
+  return std::find(std::begin(kMethods), std::end(kMethods), method) != std::end(kMethods);
+}
+
 bool is_shed(int status) { return status == 429 || status == 503 || status == 504; }
 
 void count_request(ServerMetrics& metrics, const httplib::Request& request,
@@ -91,18 +99,21 @@ void note_key(const std::string& name) { ensure_context().key = name; }
 void note_route(std::string_view pattern) { ensure_context().route = pattern; }
 
 void add_request_hooks(httplib::Server& server, const RequestHookOptions& options) {
-  server.set_pre_routing_handler([](const httplib::Request& request, httplib::Response& response) {
-    context = {accept_request_id(request.get_header_value("X-Request-ID")),
-               {},
-               {},
-               {},
-               "none",
-               Clock::now()};
-    const std::string parent = request.get_header_value("traceparent");
-    context.trace_id = trace_id_of(parent);
-    if (!context.trace_id.empty()) response.set_header("traceparent", parent);
-    return httplib::Server::HandlerResponse::Unhandled;
-  });
+  server.set_pre_routing_handler(
+      [answer = options.answer](const httplib::Request& request, httplib::Response& response) {
+        context = {accept_request_id(request.get_header_value("X-Request-ID")),
+                   {},
+                   {},
+                   {},
+                   "none",
+                   Clock::now()};
+        const std::string parent = request.get_header_value("traceparent");
+        context.trace_id = trace_id_of(parent);
+        if (!context.trace_id.empty()) response.set_header("traceparent", parent);
+        if (!has_handlers(request.method)) return httplib::Server::HandlerResponse::Unhandled;
+        answer(request, response);
+        return httplib::Server::HandlerResponse::Handled;
+      });
   server.set_post_routing_handler(
       [origins = options.origins, policy = content_security_policy(options.origins)](
           const httplib::Request& request, httplib::Response& response) {

@@ -3,6 +3,7 @@
 
 #include <httplib.h>
 
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -17,6 +18,9 @@ struct RequestHookOptions {
   LogFormat log_format = LogFormat::kText;
   OriginLists origins;
   ServerMetrics* metrics = nullptr;  ///< must outlive the server
+  /// Answers every request whose method httplib knows handlers for. It stands in a hook because
+  /// httplib's own table would match a regular expression for each request and read bodies itself.
+  std::function<void(const httplib::Request&, httplib::Response&)> answer = {};
 };
 
 /// Installs the hooks. httplib handles a request from its header to its answer on one thread.

@@ -120,22 +120,11 @@ void answer_problem(const httplib::Request& request, httplib::Response& response
   }
 }
 
-void add_routes(httplib::Server& server, const ServingState& state, const RouteOptions& options) {
-  const auto handler = [&state, options](const httplib::Request& request,
-                                         httplib::Response& response) {
+Answerer make_routes(const ServingState& state, const RouteOptions& options) {
+  return [&state, options](const httplib::Request& request, httplib::Response& response) {
     dispatch(
         {state, options, {}, request, response, incoming_request().body, take_ranges(request)});
   };
-  // The body has been read already. A handler with a reader keeps httplib from reading it itself.
-  const auto with_body = [handler](const httplib::Request& request, httplib::Response& response,
-                                   const httplib::ContentReader&) { handler(request, response); };
-  const char* const any = "[\\s\\S]*";
-  server.Get(any, handler);
-  server.Options(any, handler);
-  server.Post(any, with_body);
-  server.Put(any, with_body);
-  server.Patch(any, with_body);
-  server.Delete(any, with_body);
 }
 
 }  // namespace beralih

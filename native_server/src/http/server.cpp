@@ -62,14 +62,14 @@ HttpServer::HttpServer(HttpOptions options, const ServingState& state)
   server.set_keep_alive_timeout(chosen.idle_timeout.count());
   server.set_keep_alive_max_count(kKeepAliveRequests);
 
-  impl_->hooks = {chosen.log_requests, chosen.log_format, chosen.origins, &impl_->metrics};
+  const Answerer answer =
+      make_routes(state, {chosen.max_body_bytes, chosen.site ? chosen.site : StaticSite::embedded(),
+                          chosen.origins, &impl_->metrics, [&server] { return server.counts(); },
+                          &impl_->events,
+                          chosen.access ? chosen.access : std::make_shared<const AccessControl>(),
+                          chosen.reload, chosen.lab});
+  impl_->hooks = {chosen.log_requests, chosen.log_format, chosen.origins, &impl_->metrics, answer};
   add_request_hooks(server, impl_->hooks);
-  add_routes(
-      server, state,
-      {chosen.max_body_bytes, chosen.site ? chosen.site : StaticSite::embedded(), chosen.origins,
-       &impl_->metrics, [&server] { return server.counts(); }, &impl_->events,
-       chosen.access ? chosen.access : std::make_shared<const AccessControl>(), chosen.reload,
-       chosen.lab});
   // It also runs on our own 4xx and 5xx answers: those have their body already.
   server.set_error_handler([](const httplib::Request& request, httplib::Response& response) {
     if (response.body.empty() && !response.content_provider_) {

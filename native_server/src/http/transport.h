@@ -13,6 +13,8 @@ struct IoResult {
   enum Kind { kDone, kWantRead, kWantWrite, kClosed, kForeign };
   Kind kind;
   size_t bytes = 0;  ///< with kDone
+  /// With kDone of a read(): there was no more, so another read() would say kWantRead, most likely.
+  bool drained = false;
 };
 
 class Transport {

@@ -22,7 +22,7 @@ struct ReceiptPrediction {
 struct ReceiptEngine {
   std::string library;  ///< "libtorch 1.13.0"
   std::string device;   ///< "cpu"
-  std::string variant;  ///< "mapped", "packed"
+  std::string variant;  ///< "mapped", "packed", "winograd"
   std::string dtype;    ///< "fp32", "bf16"
   int threads = 0;
   int batch_rows = 0;  ///< of the batch that it was computed in, padding included

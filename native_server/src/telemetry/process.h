@@ -21,7 +21,8 @@ struct ProcessMemory {
 
 /// Lets glibc share a few memory pools between all threads: two for each processor, instead of
 /// eight. A server's many threads otherwise keep a part of every pool each: after minutes of mixed
-/// requests a quarter more memory. To be called before the first thread; an environment with
+/// requests a quarter more memory. Also sets from which size on memory is mapped by itself, and how
+/// much a pool keeps that is free. To be called before the first thread; an environment with
 /// MALLOC_ARENA_MAX has decided already.
 void share_memory_pools();
 
