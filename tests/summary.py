@@ -2,6 +2,8 @@
 
 usage: summary.py REPORTS SUITE=EXIT_STATUS…
 
+What tests have noted under the name "measured" (JUnit's properties) is printed too.
+
 Expects REPORTS/SUITE.xml for every suite, or REPORTS/SUITE-PART.xml for its parts. A suite whose report is missing, unreadable or empty, or that ended
 with an error although none of its tests failed, counts as one failed test under the suite's name: a crash must
 not look like success. The exit status is 0 only if nothing failed and something passed.
@@ -51,10 +53,26 @@ def read_cases(report):
             yield name, "passed", ""
 
 
+def suite_reports(reports, suite):
+    return sorted(Path(reports).glob(f"{suite}-*.xml")) or [Path(reports, f"{suite}.xml")]
+
+
+def print_measured(reports, suite):
+    """A suite whose report cannot be read is a failure elsewhere; here it has measured nothing."""
+    lines = []
+    for report in suite_reports(reports, suite):
+        try:
+            lines += [f"  {case.get('name')}: {note.get('value')}" for case in ET.parse(report).iter("testcase")
+                      for note in case.iter("property") if note.get("name") == "measured"]
+        except (ET.ParseError, OSError, ValueError):
+            pass
+    if lines:
+        print(f"\nmeasured, {suite}:", *lines, sep="\n")
+
+
 def suite_cases(reports, suite, status):
-    parts = sorted(Path(reports).glob(f"{suite}-*.xml")) or [Path(reports, f"{suite}.xml")]
     try:
-        cases = [case for report in parts for case in read_cases(report)]
+        cases = [case for report in suite_reports(reports, suite) for case in read_cases(report)]
     except FileNotFoundError:
         return [(suite, "failed", f"no report: the suite {describe_exit(status)}")]
     except (ET.ParseError, OSError, ValueError) as error:
@@ -82,6 +100,7 @@ def main(reports, *outcomes):
     tests = []
     for pair in outcomes:
         suite, status = pair.split("=")
+        print_measured(reports, suite)
         tests += [(suite, *case) for case in suite_cases(reports, suite, int(status))]
     count = {kind: sum(t[2] == kind for t in tests) for kind in ("passed", "failed", "skipped")}
 

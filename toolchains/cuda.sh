@@ -37,7 +37,8 @@ Install one of these, then run this again:
     version in /usr/local/cuda, or the Python packages nvidia-cuda-runtime and nvidia-cuda-cccl. Any Python will do:
       python3 -m venv ~/torch && ~/torch/bin/pip install torch
       PATH=~/torch/bin:$PATH ./run.sh --device cuda
-  * Debian 13: apt-get install libtorch-cuda-dev nvidia-cuda-dev (components contrib and non-free)
+  * Debian 13: apt-get install libtorch-cuda-dev nvidia-cuda-dev nvidia-cudnn (components contrib and non-free; nvidia-cudnn asks
+    whether NVIDIA's licence is agreed to, and fetches the library from NVIDIA)
   * libtorch's own archive for CUDA, unpacked: ./run.sh --device cuda --libtorch FOLDER
 TEXT
     if ! command -v nvidia-smi >/dev/null; then

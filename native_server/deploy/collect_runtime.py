@@ -3,11 +3,10 @@
 
     collect_runtime.py IMAGE
 
-The shared libraries are the dynamic linker's own list. Debian's libtorch names OpenCV, FFmpeg and others as needed without using one
-symbol of theirs (`ldd -u` says which); toolchains/lean_libtorch.sh removes those entries from the image's copy.
+The shared libraries are the dynamic linker's own list, and for cards those that CUDA's libraries open by name while they run; not
+NVIDIA's driver: its container toolkit lends the container that of the machine. Debian's libtorch names OpenCV, FFmpeg and others as
+needed without using one symbol of theirs (`ldd -u` says which); toolchains/lean_libtorch.sh removes those entries from the image's copy.
 """
-import datetime
-import hashlib
 import json
 import os
 import pathlib
@@ -16,13 +15,25 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
-LEAN_LIBTORCH = pathlib.Path(__file__).resolve().parents[2] / "toolchains/lean_libtorch.sh"
+import sbom
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+LEAN_LIBTORCH = ROOT / "toolchains/lean_libtorch.sh"
 USER = 65532    # the number that other images without a shell use for their ordinary user
+# Opened by name: the parts of cuDNN 9 by libcudnn, NVIDIA's run-time compiler and its linker by libtorch_cuda, cuDNN and cuFFT.
+OPENED_BY_NAME = ("libcudnn*.so.[0-9]", "libcaffe2_nvrtc.so", "libnvrtc.so.[0-9][0-9]", "libnvrtc-builtins.so.[0-9][0-9].[0-9]",
+                  "libnvJitLink.so.[0-9][0-9]")
+DRIVER = re.compile(r"lib(cuda|nvidia-[a-z0-9-]+)\.so")
+CUDNN_FILES = pathlib.Path("/var/lib/nvidia-cudnn/filelist.txt")    # what Debian's package fetched; dpkg does not know it
 
 
 def run(*command: str, **more) -> str:
-    return subprocess.run(command, check=True, capture_output=True, text=True, **more).stdout
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, **more)   # what it complains of is shown
+    if done.returncode != 0:
+        raise SystemExit(f"collect_runtime.py: {command[0]} ended with {done.returncode}")
+    return done.stdout
 
 
 def trimmed_torch(folder: pathlib.Path) -> pathlib.Path:
@@ -41,7 +52,28 @@ def owner_of(path: pathlib.Path) -> str:
         found = subprocess.run(["dpkg", "-S", name], capture_output=True, text=True)
         if found.returncode == 0:
             return found.stdout.split(": ")[0].split(",")[0]
+    if CUDNN_FILES.exists() and path.name in {pathlib.Path(line).name for line in CUDNN_FILES.read_text().splitlines()}:
+        return "nvidia-cudnn"
     raise SystemExit(f"collect_runtime.py: no package owns {path}")
+
+
+def linked(objects: "list[pathlib.Path]", first: pathlib.Path) -> "set[pathlib.Path]":
+    """Where the dynamic linker finds each library that these need, looking in `first` before all others. One missing ends the build."""
+    listing = run("ldd", *map(str, objects), env={**os.environ, "LD_LIBRARY_PATH": str(first), "LC_ALL": "C"})
+    missing = {name for name in re.findall(r"(\S+) => not found", listing) if not DRIVER.match(name)}
+    if missing:
+        raise SystemExit(f"collect_runtime.py: not found: {', '.join(sorted(missing))}; needed by the server's libraries")
+    found = {pathlib.Path(name) for name in re.findall(r"(?:=> |^\s)(/\S+) \(0x", listing, re.M)}
+    return {path for path in found if not DRIVER.match(path.name)}
+
+
+def opened_by_name(beside: pathlib.Path) -> "list[pathlib.Path]":
+    """The libraries in this folder that no library names as needed: cuDNN's parts and the like."""
+    found = [path for pattern in OPENED_BY_NAME for path in sorted(beside.glob(pattern))]
+    for name in ("libcudnn.so", "libcaffe2_nvrtc.so", "libnvrtc.so", "libnvrtc-builtins.so"):
+        if not any(path.name.startswith(name) for path in found):
+            raise SystemExit(f"collect_runtime.py: there is no {name} in {beside}, which libtorch_cuda opens while it runs")
+    return found
 
 
 def copy_libraries(image: pathlib.Path) -> "set[str]":
@@ -50,9 +82,12 @@ def copy_libraries(image: pathlib.Path) -> "set[str]":
     packages = set()
     with tempfile.TemporaryDirectory() as scratch:
         torch = trimmed_torch(pathlib.Path(scratch))
-        listing = run("ldd", *map(str, programs), env={**os.environ, "LD_LIBRARY_PATH": scratch})
-        for found in sorted(set(re.findall(r"(?:=> |^\s)(/\S+) \(0x", listing, re.M))):
-            path = pathlib.Path(found)
+        found = linked(programs, pathlib.Path(scratch))
+        cuda = next((path for path in found if path.name.startswith("libtorch_cuda.so")), None)
+        if cuda is not None:
+            opened = opened_by_name(cuda.resolve().parent)
+            found |= {*opened, *linked(opened, pathlib.Path(scratch))}
+        for path in sorted(found):
             if path.parent == pathlib.Path(scratch):
                 target, owned = torch.with_name(path.name), torch
             else:
@@ -86,7 +121,6 @@ def write_parts(image: pathlib.Path, packages: "set[str]") -> None:
     """For scanners, which read one file a package where there is no dpkg; the licences; the same list as SPDX."""
     status = image / "var/lib/dpkg/status.d"
     status.mkdir(parents=True)
-    parts = []
     for package in sorted(packages):
         name = package.split(":")[0]
         (status / name).write_text(run("dpkg", "-s", package))
@@ -95,26 +129,15 @@ def write_parts(image: pathlib.Path, packages: "set[str]") -> None:
             target = image / "usr/share/doc" / name / "copyright"
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(copyright_file, target)
-        version, source = run("dpkg-query", "-W", "-f", "${Version}\t${source:Package} ${source:Version}", package).split("\t")
-        parts.append({"SPDXID": f"SPDXRef-{name}", "name": name, "versionInfo": version, "downloadLocation": "NOASSERTION",
-                      "sourceInfo": f"Debian source package {source}"})
-    created = int(os.environ.get("SOURCE_DATE_EPOCH", datetime.datetime.now().timestamp()))
-    own = {"SPDXID": "SPDXRef-beralih", "name": "beralih", "licenseDeclared": "Apache-2.0", "downloadLocation": "NOASSERTION",
-           "versionInfo": run(str(image / "usr/bin/beralih"), "--version").split()[-1]}
-    document = {
-        "spdxVersion": "SPDX-2.3", "dataLicense": "CC0-1.0", "SPDXID": "SPDXRef-DOCUMENT", "name": "beralih",
-        "documentNamespace": "urn:beralih:sbom:" + hashlib.sha256(json.dumps(parts).encode()).hexdigest(),
-        "creationInfo": {"created": datetime.datetime.utcfromtimestamp(created).strftime("%Y-%m-%dT%H:%M:%SZ"),
-                         "creators": ["Tool: collect_runtime.py"]},
-        "packages": [own, *parts],
-        "relationships": [{"spdxElementId": "SPDXRef-DOCUMENT", "relatedSpdxElement": "SPDXRef-beralih",
-                           "relationshipType": "DESCRIBES"},
-                          *({"spdxElementId": "SPDXRef-beralih", "relatedSpdxElement": part["SPDXID"],
-                             "relationshipType": "DYNAMIC_LINK"} for part in parts)],
-    }
-    sbom = image / "usr/share/sbom/beralih.spdx.json"
-    sbom.parent.mkdir(parents=True)
-    sbom.write_text(json.dumps(document, indent=1) + "\n")
+    version = run(str(image / "usr/bin/beralih"), "--version").split()[-1]
+    release = re.search(r'^VERSION_ID="?([\d.]+)', pathlib.Path("/etc/os-release").read_text(), re.M)
+    sources = ROOT / "wasm_sources.txt"    # build_image.sh writes it
+    compiled = dict(line.split() for line in sources.read_text().splitlines()) if sources.exists() else {}
+    created = float(os.environ.get("SOURCE_DATE_EPOCH", time.time()))
+    document = sbom.document(version, sorted(packages), release.group(1) if release else "unstable", ROOT, compiled, created)
+    target = image / "usr/share/sbom/beralih.spdx.json"
+    target.parent.mkdir(parents=True)
+    target.write_text(json.dumps(document, indent=1) + "\n")
 
 
 if __name__ == "__main__":

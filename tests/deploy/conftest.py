@@ -1,4 +1,4 @@
-"""Figures that are printed at the end of a run, and the container engine with an image in it."""
+"""Figures that are printed at the end of a run, and the container engines with an image in them."""
 import os
 import pathlib
 import shutil
@@ -7,10 +7,12 @@ import time
 
 import pytest
 
-from deploy_engine import docker, engine_runs
+from deploy_engine import Engine, docker, podman_of_its_own
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BASE = "beralih-test-base:bookworm"
+# The suite of Debian below the image: bookworm (12), or trixie (13).
+SUITE = os.environ.get("BERALIH_DEPLOY_BASE", "bookworm")
+BASE = f"beralih-test-base:{SUITE}"
 TAG = "beralih-test:bundled"
 _figures = []
 
@@ -31,14 +33,18 @@ def pytest_terminal_summary(terminalreporter):
             terminalreporter.write_line(line)
 
 
+def asked_for_containers():
+    if os.environ.get("BERALIH_CONTAINERS") != "1":
+        pytest.skip("building an image takes minutes: set BERALIH_CONTAINERS=1, as ./test.sh deploy does")
+
+
 @pytest.fixture(scope="session")
 def engine(tmp_path_factory):
     """A Docker daemon: the one that runs here or, for root, one of the test's own that touches neither firewall nor bridge."""
-    if os.environ.get("BERALIH_CONTAINERS") != "1":
-        pytest.skip("building an image takes minutes: set BERALIH_CONTAINERS=1, as ./test.sh deploy does")
+    asked_for_containers()
     if shutil.which("docker") is None:
-        pytest.skip("no container engine is installed (docker.io)")
-    if engine_runs():
+        pytest.skip("docker is not installed (docker.io)")
+    if docker.runs():
         yield
         return
     if os.geteuid() != 0 or shutil.which("dockerd") is None:
@@ -52,7 +58,7 @@ def engine(tmp_path_factory):
     os.environ["DOCKER_HOST"] = socket
     try:
         end = time.monotonic() + 60
-        while not engine_runs():
+        while not docker.runs():
             if daemon.poll() is not None or time.monotonic() > end:
                 pytest.skip("dockerd does not start here: " + (folder / "log").read_text().strip().splitlines()[-1][:250])
             time.sleep(0.2)
@@ -68,20 +74,71 @@ def engine(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def base_image(engine, tmp_path_factory):
-    """Debian 12 made of its packages alone, no registry asked."""
+def debian_suite():
+    return SUITE
+
+
+@pytest.fixture(scope="session")
+def podman(tmp_path_factory):
+    asked_for_containers()
+    if shutil.which("podman") is None:
+        pytest.skip("podman is not installed")
+    if "CONTAINERS_STORAGE_CONF" in os.environ:
+        yield Engine("podman")  # somebody has set it up
+        return
+    if os.geteuid() != 0:
+        pytest.skip("only root can give podman a place of its own for the test")
+    folder = tmp_path_factory.mktemp("podman")
+    engine = podman_of_its_own(folder)
+    if not engine.runs():
+        pytest.skip("podman does not start here: " + engine.tries("info").stderr.strip()[-250:])
+    yield engine
+    engine.tries("system", "reset", "--force")
+
+
+@pytest.fixture(scope="session")
+def debian(tmp_path_factory):
+    """Debian made of its packages alone, no registry asked; BERALIH_DEPLOY_BASE_TAR is one that was made before."""
+    made = os.environ.get("BERALIH_DEPLOY_BASE_TAR")
+    if made:
+        yield pathlib.Path(made)
+        return
+    if shutil.which("mmdebstrap") is None:
+        pytest.skip("mmdebstrap, which makes the base image, is not installed")
+    root = tmp_path_factory.mktemp("base") / "base.tar"
+    subprocess.run(["mmdebstrap", "--variant=minbase", SUITE, str(root)], check=True, capture_output=True)
+    yield root
+    root.unlink()
+
+
+@pytest.fixture(scope="session")
+def base_image(engine, request):
     if not docker("images", "-q", BASE):
-        if shutil.which("mmdebstrap") is None:
-            pytest.skip("mmdebstrap, which makes the base image, is not installed")
-        root = tmp_path_factory.mktemp("base") / "base.tar"
-        subprocess.run(["mmdebstrap", "--variant=minbase", "bookworm", str(root)], check=True, capture_output=True)
-        docker("import", str(root), BASE)
-        root.unlink()
+        docker("import", str(request.getfixturevalue("debian")), BASE)
     return BASE
+
+
+def built(engine, bundle):
+    subprocess.run([str(ROOT / "native_server" / "deploy" / "build_image.sh"), "--engine", engine.name, "--base", BASE, "--bundle", str(bundle),
+                    "--tag", TAG], check=True, env=engine.environment)
+    return TAG
 
 
 @pytest.fixture(scope="session")
 def image(base_image, bundle):
-    subprocess.run([str(ROOT / "native_server" / "deploy" / "build_image.sh"), "--base", base_image, "--bundle", str(bundle),
-                    "--tag", TAG], check=True)
-    return TAG
+    return built(docker, bundle)
+
+
+@pytest.fixture(scope="session")
+def podmans_image(podman, bundle, request):
+    if not podman("images", "-q", BASE):
+        podman("import", "-q", str(request.getfixturevalue("debian")), BASE)
+    return built(podman, bundle)
+
+
+@pytest.fixture(scope="module", params=["docker", "podman"])
+def engine_with_image(request):
+    """An engine and the image in it."""
+    if request.param == "docker":
+        return docker, request.getfixturevalue("image")
+    return request.getfixturevalue("podman"), request.getfixturevalue("podmans_image")

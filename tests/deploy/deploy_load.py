@@ -47,6 +47,7 @@ class Load:
     def __init__(self, port, image, per_second):
         self.port, self.image, self.per_second = port, image, per_second
         self.first, self.second, self.contracts = [], [], []
+        self.sent = 0
         self._ended = threading.Event()
 
     def _send(self):
@@ -62,6 +63,7 @@ class Load:
             at = time.monotonic()
             while not self._ended.is_set():
                 pool.submit(self._send)
+                self.sent += 1
                 at += 1 / self.per_second
                 time.sleep(max(0.0, at - time.monotonic()))
 
@@ -75,6 +77,10 @@ class Load:
         time.sleep(1)
         self._ended.set()
         self._thread.join()
+
+    @property
+    def under_way(self):
+        return self.sent - len(self.contracts)
 
     @property
     def failed_once(self):

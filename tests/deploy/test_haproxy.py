@@ -4,6 +4,7 @@ import concurrent.futures
 import http.client
 import os
 import pathlib
+import secrets
 import shutil
 import signal
 import socket
@@ -14,6 +15,7 @@ import time
 import pytest
 
 from deploy_load import Load, altered_bundle, capacity, classify, contract_hash, newer_bundle
+from deploy_names import Names
 from restarts import NO_NETWORK
 from server_process import Server
 
@@ -45,11 +47,11 @@ class Cluster:
         self.replicas = [self.start(i) for i in range(3)]
         for replica in self.replicas:
             replica.wait_until_ready()
-        environment = {**os.environ, "BERALIH_HAPROXY_BIND": f"127.0.0.1:{self.front}",
-                       "BERALIH_HAPROXY_ADMIN": str(folder / "admin.sock"),
-                       **{f"BERALIH_REPLICA_{i + 1}": f"127.0.0.1:{port}" for i, port in enumerate(self.ports)}, **variables}
+        self.environment = {**os.environ, "BERALIH_HAPROXY_BIND": f"127.0.0.1:{self.front}",
+                            "BERALIH_HAPROXY_ADMIN": str(folder / "admin.sock"),
+                            **{f"BERALIH_REPLICA_{i + 1}": f"127.0.0.1:{port}" for i, port in enumerate(self.ports)}, **variables}
         self.log = open(folder / "haproxy.log", "w")
-        self.proxy = subprocess.Popen(["haproxy", "-W", "-db", "-f", str(CONFIGURATION)], env=environment, stdout=self.log,
+        self.proxy = subprocess.Popen(["haproxy", "-W", "-db", "-f", str(CONFIGURATION)], env=self.environment, stdout=self.log,
                                       stderr=subprocess.STDOUT)
         self.wait(self.ready)
 
@@ -96,9 +98,9 @@ class Cluster:
         """What HAProxy thinks of each replica: "UP", "DOWN"."""
         return {name: row[17].split()[0] for name, row in self._servers(backend).items()}
 
-    def sessions(self, name):
+    def sessions(self, name, backend="replicas"):
         """How many requests HAProxy has ever given to it."""
-        return int(self._servers()[name][7])
+        return int(self._servers(backend)[name][7])
 
     @staticmethod
     def wait(true, seconds=60):
@@ -162,6 +164,8 @@ def test_a_killed_replica_costs_no_request(cluster, image, per_second, measured)
         while kills < len(NAMES) or len(load.first) < wanted:
             kill(cluster, kills % len(NAMES))
             kills += 1
+            # A start takes its processor from those that answer here: the next one dies under the load, not under what waited for this one.
+            cluster.wait(lambda: load.under_way <= 2 * len(NAMES))
     measured(f"kill -9, {kills} time(s): {load}")
     assert len(load.first) >= 12
     assert load.failed_twice == 0
@@ -226,3 +230,163 @@ def test_a_canary_gets_its_share(binary, bundle, image, measured, tmp_path):
             assert ask(100) == {old_answer: 100}
     finally:
         cluster.close()
+
+
+def answer_of(port, method, path, **headers):
+    """(status, body) of a request whose path is sent as it stands."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        connection.putrequest(method, path, skip_accept_encoding=True)
+        for name, value in {"Content-Length": "0", **headers}.items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        response = connection.getresponse()
+        return response.status, response.read(65536)
+    finally:
+        connection.close()
+
+
+def encoded(path, letter, as_what):
+    return path.replace(letter, as_what, 1)
+
+
+RELOAD = "/api/admin/reload"
+
+
+@pytest.mark.parametrize("path", [RELOAD, encoded(RELOAD, "a", "%61"), encoded(RELOAD, "d", "%64"), encoded(RELOAD, "n/", "n%2F"), encoded(RELOAD, "n/", "n%2f"),
+                                  encoded(RELOAD, "a", "%u0061"), encoded(RELOAD, "d", "%U0064"), "http://beralih" + RELOAD, RELOAD + "?a=b"])
+def test_the_operators_routes_are_not_passed_on(cluster, path):
+    """However the path is written; the servers here have no keys, so that a person at their machine may reload."""
+    before = [replica.log() for replica in cluster.replicas]
+    status, body = answer_of(cluster.front, "POST", path)
+    assert status in (400, 403, 404), body
+    assert not any("reload" in replica.log()[len(old):] for replica, old in zip(cluster.replicas, before)), "a server has seen it"
+
+
+@pytest.mark.parametrize("path", [RELOAD, encoded(RELOAD, "a", "%61"), encoded(RELOAD, "n/", "n%2F"), encoded(RELOAD, "a", "%u0061")])
+def test_the_servers_themselves_take_them(cluster, path):
+    """Without this the test above would show nothing."""
+    assert answer_of(cluster.replicas[0].port, "POST", path)[0] in (200, 409)
+
+
+def test_who_asks_through_the_proxy_is_no_person_at_the_machine(cluster, tmp_path):
+    """Were the path not refused, the servers would refuse the caller: they are told that somebody asks through a proxy."""
+    text = CONFIGURATION.read_text()
+    open_gate = "".join(line for line in text.splitlines(True) if "http-request deny" not in line)
+    assert open_gate != text
+    (tmp_path / "haproxy.cfg").write_text(open_gate)
+    front, = free_ports(1)
+    proxy = subprocess.Popen(["haproxy", "-W", "-db", "-f", str(tmp_path / "haproxy.cfg")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                             env={**cluster.environment, "BERALIH_HAPROXY_BIND": f"127.0.0.1:{front}", "BERALIH_HAPROXY_ADMIN": str(tmp_path / "admin.sock")})
+    try:
+        cluster.wait((tmp_path / "admin.sock").exists)
+        status, body = answer_of(front, "POST", RELOAD)
+        assert status == 403 and b"neither web pages nor proxies" in body
+    finally:
+        proxy.terminate()
+        proxy.wait(30)
+
+
+class Run:
+    """A run's events, as the page reads them, through HAProxy."""
+
+    def __init__(self, port):
+        self.id = secrets.token_hex(16)
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        self.connection.request("GET", f"/api/events?run={self.id}")
+        self.response = self.connection.getresponse()
+        assert self.response.status == 200
+
+    def next_event(self):
+        """Its type; nothing where none comes."""
+        try:
+            for line in iter(self.response.readline, b""):
+                if line.startswith(b"event: "):
+                    return line[7:].strip().decode()
+        except socket.timeout:
+            pass
+        return ""
+
+
+def ask_in_run(port, image, run):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        connection.request("POST", "/api/classify", image, {"Content-Type": "image/jpeg", "X-Beralih-Run": run})
+        response = connection.getresponse()
+        response.read()
+        return response.status
+    finally:
+        connection.close()
+
+
+def test_a_runs_events_come_from_the_server_that_answers_it(cluster, image):
+    before = [cluster.sessions(name, "runs") for name in NAMES]
+    runs = [Run(cluster.front) for _ in range(24)]
+    try:
+        assert [ask_in_run(cluster.front, image, run.id) for run in runs] == [200] * len(runs)
+        assert [run.next_event() for run in runs] == ["accepted"] * len(runs)
+    finally:
+        for run in runs:
+            run.connection.close()
+    shares = [cluster.sessions(name, "runs") - old for name, old in zip(NAMES, before)]
+    assert sum(shares) == 2 * len(runs) and min(shares) > 0, "all of them have a part"
+
+
+def test_a_killed_replica_costs_a_run_no_request(cluster, image):
+    runs = [secrets.token_hex(16) for _ in range(12)]
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        threading.Timer(0.3, cluster.replicas[1].process.kill).start()
+        assert list(pool.map(lambda run: ask_in_run(cluster.front, image, run), runs * 3)) == [200] * len(runs) * 3
+    cluster.wait(lambda: cluster.states("runs")["two"] == "DOWN")
+
+
+@pytest.fixture
+def named(binary, bundle, tmp_path):
+    """Servers on addresses of their own, which HAProxy knows by one name alone, as in an overlay network or a cluster."""
+    if shutil.which("haproxy") is None:
+        pytest.skip("haproxy is not installed")
+    port, front = free_ports(2)
+    servers = {}
+
+    def start(address):
+        servers[address] = Server(binary, bundle, *NO_NETWORK, "--host", address, log=tmp_path / f"{address}.log", port=port)
+        servers[address].wait_for_log(r"ready in [\d.]+ s")
+
+    with Names("replicas.test", []) as names:
+        def known(*addresses):
+            names.addresses = list(addresses)
+        proxy = subprocess.Popen(["haproxy", "-W", "-db", "-f", str(CONFIGURATION)], stdout=open(tmp_path / "log", "w"), stderr=subprocess.STDOUT,
+                                 env={**os.environ, "BERALIH_HAPROXY_BIND": f"127.0.0.1:{front}", "BERALIH_HAPROXY_ADMIN": str(tmp_path / "admin"),
+                                      "BERALIH_REPLICAS": f"replicas.test:{port}", "BERALIH_DNS": f"127.0.0.1:{names.port}"})
+        try:
+            yield front, servers, start, known
+        finally:
+            proxy.terminate()
+            proxy.wait(30)
+            for server in servers.values():
+                server.__exit__()
+
+
+def test_replicas_come_and_go_by_their_name(named, image):
+    front, servers, start, known = named
+
+    def asked(address):
+        return servers[address].log().count("method=POST path=/api/classify")
+
+    def answers(count=30):
+        return [classify(front, image)[0] for _ in range(count)]
+
+    start("127.0.1.1")
+    known("127.0.1.1")
+    Cluster.wait(lambda: classify(front, image)[0] == 200)
+    start("127.0.1.2")
+    start("127.0.1.3")
+    known("127.0.1.1", "127.0.1.2", "127.0.1.3")
+    Cluster.wait(lambda: classify(front, image)[0] == 200 and asked("127.0.1.2") and asked("127.0.1.3"))
+    runs = [Run(front) for _ in range(12)]
+    assert [ask_in_run(front, image, run.id) for run in runs] == [200] * len(runs)
+    assert [run.next_event() for run in runs] == ["accepted"] * len(runs)
+    # One that ends in order, as an orchestrator ends it, costs nothing; then its name goes.
+    known("127.0.1.2", "127.0.1.3")
+    assert servers["127.0.1.1"].stop() == 0
+    assert answers() == [200] * 30

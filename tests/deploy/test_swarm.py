@@ -1,22 +1,73 @@
 """native_server/deploy/swarm.yaml as a stack on this machine: a crash, a rolling update, an update that must not go through."""
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
 import time
 
 import pytest
+import yaml
 
 from deploy_engine import docker
 from deploy_load import Load, altered_bundle, capacity, classify, contract_hash, newer_bundle
 
-STACK = pathlib.Path(__file__).resolve().parents[2] / "native_server" / "deploy" / "swarm.yaml"
+DEPLOY = pathlib.Path(__file__).resolve().parents[2] / "native_server" / "deploy"
+STACK = DEPLOY / "swarm.yaml"
 PROXY = "beralih-test-haproxy"
 NAME = "beralih-test"
 SERVICE = f"{NAME}_replica"
 PORT = 18180
 BRIDGE = "docker_gwbridge"
+
+
+def merged(*files, **variables):
+    """What `docker stack deploy -c FILE …` would deploy."""
+    if shutil.which("docker") is None:
+        pytest.skip("no container engine is installed (docker.io)")
+    words = [word for file in files for word in ("-c", str(DEPLOY / file))]
+    done = subprocess.run(["docker", "stack", "config", *words], capture_output=True, text=True, env={**os.environ, **variables})
+    if "docker stack COMMAND" in done.stdout + done.stderr or "not a docker command" in done.stderr:
+        pytest.skip("this docker has no `stack config`: it came with version 25")
+    assert done.returncode == 0, done.stderr
+    return yaml.safe_load(done.stdout)
+
+
+def test_one_machine_is_named():
+    stack = merged("swarm.yaml", BERALIH_NODE="here", BERALIH_IMAGE="beralih:1")
+    assert [service["deploy"]["placement"]["constraints"] for service in stack["services"].values()] == [["node.hostname == here"]] * 2
+    with pytest.raises(AssertionError, match="BERALIH_NODE"):
+        merged("swarm.yaml", BERALIH_IMAGE="beralih:1")
+
+
+def test_a_changed_configuration_is_another_one():
+    """Swarm refuses to change a config; with the next number it is a new one."""
+    variables = {"BERALIH_NODE": "here", "BERALIH_IMAGE": "beralih:1"}
+    names = {merged("swarm.yaml", HAPROXY_CONFIG_VERSION=number, **variables)["configs"]["haproxy"]["name"] for number in "12"}
+    assert names == {"haproxy-1", "haproxy-2"}
+
+
+@pytest.mark.parametrize("files", [["swarm-nodes.yaml"], ["swarm-nodes.yaml", "swarm-gpu.yaml"]])
+def test_several_machines_find_each_other_by_name(files):
+    stack = merged(*files, BERALIH_IMAGE="registry/beralih:1")
+    replica, proxy = stack["services"]["replica"], stack["services"]["proxy"]
+    name, port = proxy["environment"]["BERALIH_REPLICAS"].split(":")
+    assert name == "tasks.replica" and int(port) == 8080 and "BERALIH_PORT" not in replica["environment"] and "BERALIH_HOST" not in replica["environment"]
+    assert set(replica["networks"]) == set(proxy["networks"]) <= set(stack["networks"])
+    assert "placement" not in proxy["deploy"] and "constraints" not in replica["deploy"]["placement"]
+    assert replica["deploy"]["replicas"] <= int(re.search(r"server-template replica 1-(\d+)", (DEPLOY / "haproxy.cfg").read_text()).group(1))
+    assert f":{proxy['ports'][0]['target']}" == proxy["environment"]["BERALIH_HAPROXY_BIND"] and proxy["ports"][0]["mode"] == "host"
+    on_cards = "swarm-gpu.yaml" in files
+    assert (replica["environment"].get("BERALIH_DEVICE") == "cuda") == on_cards
+    assert ("generic_resources" in replica["deploy"].get("resources", {}).get("reservations", {})) == on_cards
+    assert replica["deploy"]["update_config"]["order"] == ("stop-first" if on_cards else "start-first")
+
+
+def test_their_settings_are_known(binary):
+    known = set(re.findall(r"Env:(BERALIH_\w+)", subprocess.run([binary, "serve", "--help"], capture_output=True, text=True).stdout))
+    for file in ("swarm.yaml", "swarm-nodes.yaml", "swarm-gpu.yaml"):
+        assert set(yaml.safe_load((DEPLOY / file).read_text())["services"]["replica"]["environment"]) <= known
 
 
 def wait(true, seconds=120):
@@ -64,7 +115,7 @@ def replicas():
 
 def deploy(image):
     environment = {**os.environ, "BERALIH_IMAGE": image, "BERALIH_HAPROXY_IMAGE": PROXY, "BERALIH_BIND": f"127.0.0.1:{PORT}",
-                   "BERALIH_THREADS": "1"}
+                   "BERALIH_NODE": docker("info", "-f", "{{.Name}}"), "BERALIH_THREADS": "1"}
     docker("stack", "deploy", "--resolve-image", "never", "-c", str(STACK), NAME, env=environment)
 
 
