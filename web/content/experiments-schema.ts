@@ -91,15 +91,43 @@ export interface LabContent {
   }
   recorded: {
     none: string
+    /** The same, where a server in lab mode answers that has no Python service beside it. */
+    nonePeer: string
     needsLab: string
+    needsPeer: string
+    noneProcessor: string
+    noneCard: string
+    onProcessor: string
+    onCard: string
     from: (date: string, machine: string) => string
     chart: string
     caption: string
+    captionAt: (rate: string) => string
     series: string
     requests: string
+    refused: string
     lost: string
     recovery: string
-    reading: (best: string, bestP99: string, other: string, otherP99: string) => string
+    servicesCaption: string
+    imagesPerSecond: string
+    loadedP99: string
+    ready: string
+    readyAgain: string
+    memory: string
+    memoryOf: (resident: string, own: string) => string
+    /** By the id of a series; what has no name here is shown as the program that measured calls it. */
+    names: Record<string, string>
+    atRate: (rate: string) => string
+    foundRate: (rate: string) => string
+    model: (name: string) => string
+    readings: {
+      native: (facts: Record<'native' | 'rate' | 'p99' | 'images', string>) => string
+      against: (facts: Record<'other' | 'p99' | 'images', string>) => string
+      policies: (start: string, perRequest: string, longestFirst: string) => string
+      kill: (requests: string, refused: string, lost: string, recovery: string) => string
+      stall: (requests: string, lost: string, longest: string) => string
+      load: (facts: Record<'name' | 'requests' | 'refused' | 'lost' | 'p99', string>, within: boolean) => string
+    }
     unreadable: (reason: string) => string
   }
   policies: {
@@ -112,6 +140,8 @@ export interface LabContent {
     rest: string
     over: string
     request: string
+    eachRequest: string
+    number: string
     reading: (start: string, perRequest: string, firstOne: string, load: string) => string
   }
   failure: {
@@ -156,8 +186,11 @@ export interface LabContent {
     refusals: (count: string, wait: string) => string
     found: (rate: string) => string
     foundNothing: (median: string) => string
-    recordedBeside: string
     late: (ms: string, flight: string) => string
+    model: Record<'standIn' | 'planChanges' | 'planNothing' | 'unknown', string> & {
+      loaded: (name: string, bytes: string, megabytes: string) => string
+      smaller: (name: string) => string
+    }
   }
   receipt: {
     empty: string

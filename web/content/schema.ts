@@ -1,4 +1,5 @@
 // One schema for every language: a language that lacks a sentence does not compile.
+import type { WorkKind } from './works'
 import type { ExperimentSlots } from './experiments-schema'
 import type { CameraProblem } from '../src/lib/lesson/camera'
 import type { PageFailureCode, ServerFailureCode } from '../src/lib/lesson/failures'
@@ -60,6 +61,8 @@ export interface Prose {
   focusText: string
   code: { label: string; files: string; lines: string }
   challenge: { title: string; task: string; text: RichText }
+  /** The footer: this project's licence, and what each kind of others' works is called. */
+  sources: { own: string; kinds: Record<WorkKind, string>; notices: string }
 }
 
 export interface QuizText<Option extends string> {
@@ -81,7 +84,8 @@ export interface Quizzes {
   answer: string
   score: (right: number, of: number) => string
   kept: string
-  notKept: string
+  /** Why they are not. */
+  notKept: Record<'blocked' | 'full', string>
   reset: string
   list: { [Id in QuizId]: QuizText<OptionOf<Id>> }
 }
@@ -113,7 +117,7 @@ export interface Challenge {
 }
 
 export interface Content extends LanguageName {
-  page: { title: string; description: string; skip: string; clock: string; languages: string; theme: string; light: string; dark: string; licence: string }
+  page: { title: string; description: string; skip: string; clock: string; languages: string; theme: string; light: string; dark: string }
   evidence: {
     unmeasured: string
     latency: (milliseconds: string) => string
@@ -143,12 +147,17 @@ export interface Content extends LanguageName {
     terminalName: string
     terminalLog: string
     ready: string
+    copy: string
+    copied: string
+    /** Where the page may not use the clipboard: the text is selected instead. */
+    copySelected: string
     inspectorTitle: string
     live: string
     inspectorEmpty: string
   }
   state: {
-    idle: Message
+    /** `model`: of the default bundle; `runtime`: of what runs it. Megabytes, as they are downloaded at most. */
+    idle: { title: string; text: (model: string, runtime: string) => string }
     checking: string
     downloading: (file: string, received: string, total: string) => string
     loading: string
@@ -157,6 +166,7 @@ export interface Content extends LanguageName {
     doneBoth: { title: string; same: (label: string) => string; different: (page: string, server: string) => string }
     doneAlone: string
     doneRefused: string
+    doneServer: string
     /** Added to the end of a run's notice. */
     notKept: string
     firstFrame: (of: string) => string
@@ -176,6 +186,16 @@ export interface Content extends LanguageName {
     bytes: string
     preprocessingHash: string
     parameters: string
+    dtype: string
+    /** Of one artifact: fetched, read and checked. */
+    loadedIn: string
+    architecture: string
+    /** The graph stands in the model's own file. */
+    inside: (file: string) => string
+    input: string
+    output: string
+    runtime: string
+    library: string
     device: string
     source: string
     fromNetwork: string

@@ -1,6 +1,6 @@
 // Writes dist/index.html (the default language) and dist/<language>/index.html from Vite's template and the rendered pages.
 import { createHash } from 'node:crypto'
-import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import subsetFont from 'subset-font'
 import { renderPages } from '../node_modules/.prerender/entry-server.js'
@@ -20,12 +20,12 @@ const styleFile = styleLink.exec(template)?.[1]
 if (!styleFile) throw new Error('prerender: the template has no style sheet')
 let style = await readFile(join(dist, styleFile), 'utf8')
 await rm(join(dist, styleFile))
-// The program comes after the first paint: scripts/start.js asks for it. What it is made of stands in the template.
+// The program comes after the first paint: scripts/start.js asks for it. What it is made of stands in the template. The script
+// stands in the page: as a file of its own it was one round trip before anything that follows the text, and a chosen colour scheme came
+// after the first frame.
 const program = [...template.matchAll(/[ \t]*<(?:script type="module"|link rel="modulepreload")[^>]*?(?:src|href)="(\.\/[^"]+)"[^>]*>(?:<\/script>)?\n?/g)]
 if (program.length === 0) throw new Error('prerender: the template has no program')
-const start = await readFile(new URL('./start.js', import.meta.url))
-const startFile = `assets/start-${digest(start)}.js`
-await writeFile(join(dist, startFile), start)
+const start = await readFile(new URL('./start.js', import.meta.url), 'utf8')
 
 const escaped = (text) => text.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;')
 
@@ -37,6 +37,8 @@ const contentChunk = (language) => {
 }
 
 const pages = await renderPages()
+// As text: what browsers show, and every host knows.
+await copyFile(new URL('../../THIRD_PARTY_NOTICES.md', import.meta.url), join(dist, 'THIRD_PARTY_NOTICES.txt'))
 
 /** The letters of every language's text, and ASCII for what is measured or typed; any other letter comes from the reader's own faces. */
 async function letters() {
@@ -82,7 +84,7 @@ for (const page of pages) {
   const head = [
     `<title>${escaped(page.title)}</title>`,
     `<script>${scriptOf([text])}</script>`,
-    `<script async src="${root}${startFile}" data-typefaces="${root}${typefacesFile}" data-program="${parts.join(' ')}"></script>`,
+    `<script data-typefaces="${root}${typefacesFile}" data-program="${parts.join(' ')}">${start}</script>`,
     `<meta name="description" content="${escaped(page.description)}">`,
     page.head,
   ].join('\n')

@@ -8,8 +8,11 @@ import { fileURLToPath } from 'node:url'
 /** Kept at the first visit: what the page needs to be read. The rest is kept once it is used. */
 const isShell = (path) => /\.(html|css|js|woff2|svg)$/.test(path) && !/worker/.test(path)
 
+/** The page keeps the runtime itself, like the model: under its SHA-256. */
+const isRuntime = (path) => /(^|\/)ort-wasm[^/]*\.wasm$/.test(path)
+
 export function manifestOf(files) {
-  const paths = [...files.keys()].filter((path) => !/\.(br|gz|map)$/.test(path) && path !== 'sw.js' && path !== 'robots.txt').sort()
+  const paths = [...files.keys()].filter((path) => !/\.(br|gz|map)$/.test(path) && !isRuntime(path) && path !== 'sw.js' && path !== 'robots.txt').sort()
   const hash = createHash('sha256')
   for (const path of paths) hash.update(`${path}\0${createHash('sha256').update(files.get(path)).digest('hex')}\n`)
   // An empty address would be that of sw.js itself.

@@ -1,5 +1,5 @@
 // Keeps this build of the page for visits without a network: its own files and the sample pictures. Never an answer of the
-// API, and never the model, which the page keeps itself, under its SHA-256.
+// API, and never the model or its runtime, which the page keeps itself, under their SHA-256.
 const { version, shell, later } = __MANIFEST__
 const prefix = `beralih-page ${new URL('./', self.location.href).pathname} `
 const name = prefix + version
@@ -19,7 +19,7 @@ self.addEventListener('activate', (event) => {
   event.waitUntil(clear())
 })
 
-// The core and the runtime, once the page has used them: asked for again from the browser's own cache.
+// The core and the worker, once the page has used them: asked for again from the browser's own cache.
 self.addEventListener('message', (event) => {
   if (event.data !== 'keep-all') return
   const keep = async () => {

@@ -1,6 +1,6 @@
-// Stands in the page's head, is fetched beside the text and never holds it up: the colour scheme and the
-// language that were chosen on an earlier visit; which buttons were pressed before their part of the page came to life (the
-// program presses them again then); and, once the text has been painted, the typeface of code and figures and the page's program.
+// Stands in the page's head and runs before the text is read: the colour scheme and the language that were chosen on an
+// earlier visit; which buttons were pressed before their part of the page came to life (the program presses them again
+// then); and, once the text has been painted, the typeface of code and figures and the page's program.
 ;(function () {
   const page = document.documentElement
   const { typefaces, program } = document.currentScript.dataset

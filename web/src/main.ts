@@ -4,6 +4,7 @@ import { loadContent } from '../content'
 import { islands } from './islands'
 import { enliven } from './lib/lesson/code-panel.svelte'
 import { Lesson, whenIdle } from './lib/lesson/lesson.svelte'
+import { unfoldOnPaper } from './lib/lesson/paper'
 import { prerenderedProse } from './lib/lesson/prose'
 
 const page = document.documentElement
@@ -47,5 +48,5 @@ const heights = new ResizeObserver((entries) => {
 document.querySelectorAll('.bench, .quizzes, .chal > .read').forEach((column) => heights.observe(column))
 
 addEventListener('popstate', () => void lesson.speakAddress())
-addEventListener('beforeprint', () => document.querySelectorAll('details').forEach((part) => (part.open = true)))
+unfoldOnPaper()
 whenIdle(() => void import('./lib/reach/reach.svelte').then(({ reach }) => reach(lesson)))

@@ -15,7 +15,7 @@ export const experiments: ExperimentSlots = {
   list: {
     'skewed-preprocessing': {
       title: 'Skewed preprocessing',
-      claim: 'One knob set otherwise is enough: another tensor, and sometimes another prediction.',
+      claim: 'One different setting is enough: another tensor, and sometimes another prediction.',
     },
     'stateful-notebook': {
       title: 'The stateful notebook',

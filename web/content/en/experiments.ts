@@ -20,7 +20,7 @@ export const lab: LabContent = {
     reading: 'What was seen:',
   },
   skewed: {
-    legend: 'Do one thing otherwise',
+    legend: 'Change one thing',
     swaps: {
       filter: 'Another resize filter',
       rounding: 'Sides and crop rounded as C’s round() does',
@@ -54,9 +54,9 @@ export const lab: LabContent = {
     server412: (field, ours, theirs, hash) =>
       `The page sent the swapped contract’s hash (${hash}) in Beralih-Contract. The server answered 412 and its text names the field: ${field}, here ${ours}, there ${theirs}. It predicted nothing.`,
     serverCannotKnow: (hash) =>
-      `No field of the contract can say this swap, so the header was right and the server answered 200. What gives it away is the tensor: the server computed ${hash}, another SHA-256 than the swapped one.`,
+      `No field of the contract can describe this swap, so the header was right and the server answered 200. What gives it away is the tensor: the server computed ${hash}, a different SHA-256 from the swapped one’s.`,
     serverEqual: (hash) => `The server computed the same tensor, ${hash}: for this image the swap changed nothing.`,
-    serverOther: (title) => `The server was asked too, and answered otherwise: ${title}`,
+    serverOther: (title) => `The server was asked too, and answered something else: ${title}`,
   },
   notebook: {
     cells: {
@@ -90,16 +90,60 @@ export const lab: LabContent = {
   },
   recorded: {
     none: 'This needs a server in lab mode, which did not answer here, and recorded results are not part of this build. No number is shown, because none was measured.',
-    needsLab: 'Live, it needs a server in lab mode.',
+    nonePeer: 'This server is in lab mode, but no Python service runs beside it, and recorded results are not part of this build. ./run.sh --with-python starts both.',
+    needsLab: 'To see it live in real server processes, a server in lab mode is needed; ./run.sh starts one.',
+    needsPeer: 'This server is in lab mode, but no Python service runs beside it; ./run.sh --with-python starts both, to measure them live here.',
+    noneProcessor: 'No run on a processor is recorded in this build.',
+    noneCard: 'No run on a GPU has been recorded.',
+    onProcessor: 'On a processor.',
+    onCard: 'On a GPU.',
     from: (date, machine) => `Recorded on ${date}, on ${machine}.`,
     chart: 'Milliseconds on a logarithmic scale; each bar from the median (p50) to p99.',
-    caption: 'Recorded: the time of an answer, and what was lost',
+    caption: 'Recorded: the time of an answer, what was refused, and what was lost',
+    captionAt: (rate) => `Recorded at ${rate} requests per second: the time of an answer, what was refused, and what was lost`,
     series: 'Series',
     requests: 'Requests',
+    refused: 'Refused',
     lost: 'Lost',
     recovery: 'Recovery, ms',
-    reading: (best, bestP99, other, otherP99) =>
-      `In the recorded run 99 of 100 requests took at most ${bestP99} ms with ${best}, and at most ${otherP99} ms with ${other}.`,
+    servicesCaption: 'Recorded: what each service can serve, and what it costs',
+    imagesPerSecond: 'Images/s at most',
+    loadedP99: 'p99 at 0.7 of that, ms',
+    ready: 'Start to ready, ms',
+    readyAgain: 'Killed to ready again, ms',
+    memory: 'Memory (its own), MB',
+    memoryOf: (resident, own) => `${resident} (${own})`,
+    names: {
+      native: 'native server',
+      'native packed': 'native server, bf16 weights',
+      'native mapped': 'native server, weights mapped from their file',
+      uvicorn: 'inference_service.py under uvicorn',
+      'uvicorn tuned': 'inference_service.py under tuned uvicorn',
+      'uvicorn batching': 'inference_service.py, tuned and with batches',
+      'uvicorn optimized': 'inference_service.py, tuned and optimized',
+      'native direct': 'native server, direct convolutions',
+      'fastify onnx': 'Node.js: Fastify and ONNX Runtime',
+      'at-start': 'once, at the start',
+      'per-request': 'on every request',
+      'first-request': 'on the first request',
+      kill: 'killed (kill -9)',
+      stall: 'stands still (SIGSTOP)',
+    },
+    atRate: (rate) => `${rate} requests per second`,
+    foundRate: (rate) => `${rate} requests per second, the rate found`,
+    model: (name) => `native server, ${name}`,
+    readings: {
+      native: ({ native, rate, p99, images }) =>
+        `At ${rate} requests per second, 99 of 100 answers took at most ${p99} ms with the ${native}; at most it served ${images} images per second.`,
+      against: ({ other, p99, images }) => `With ${other} and the same weights: ${p99} ms, and ${images} images per second.`,
+      policies: (start, perRequest, longestFirst) =>
+        `Loaded once at the start, a request took ${start} ms in the median; loaded on every request, ${perRequest} ms. Loaded on the first request, the longest request took ${longestFirst} ms.`,
+      kill: (requests, refused, lost, recovery) =>
+        `Of ${requests} requests, ${lost} were lost with the process that was killed, and ${refused} were turned away; ${recovery} ms after the kill it answered again.`,
+      stall: (requests, lost, longest) => `The process that stood still lost ${lost} of ${requests} requests; the longest answer took ${longest} ms.`,
+      load: ({ name, requests, refused, lost, p99 }, within) =>
+        `${name}: of ${requests} requests ${refused} were refused and ${lost} got no answer. Of the answers, 99 of 100 took at most ${p99} ms, ${within ? 'within' : 'over'} the budget of 50 ms.`,
+    },
     unreadable: (reason) => `A recorded result of this build cannot be read: ${reason}.`,
   },
   policies: {
@@ -112,8 +156,10 @@ export const lab: LabContent = {
     rest: 'Median of the others',
     over: 'Over 50 ms',
     request: 'request',
+    eachRequest: 'Each request under each policy, ms',
+    number: 'Request',
     reading: (start, perRequest, firstOne, load) =>
-      `Loaded once at the start, a request took ${start} ms. Loaded on every request it took ${perRequest} ms, because each one pays for the model again. Loaded on the first request, the first learner waited ${firstOne} ms; the model itself takes ${load} ms to load.`,
+      `With the model loaded once at the start, a request took ${start} ms. With it loaded on every request, each took ${perRequest} ms, because each one loads the model again. With it loaded on the first request, the first user waited ${firstOne} ms; the model itself takes ${load} ms to load.`,
   },
   failure: {
     button: 'Kill the page’s worker under load',
@@ -161,8 +207,17 @@ export const lab: LabContent = {
     refusals: (count, wait) => `${count} requests were refused with 429, told to wait ${wait} s: that is the server keeping its latency for the others.`,
     found: (rate) => `This machine sustains ${rate} requests per second within 50 ms.`,
     foundNothing: (median) => `This machine sustains no rate within 50 ms: a request alone already takes ${median} ms.`,
-    recordedBeside: 'A recorded run on a GPU is not part of this build.',
     late: (ms, flight) => `The page itself sent 99 of 100 requests at most ${ms} ms late, and had at most ${flight} in flight.`,
+    model: {
+      loaded: (name, bytes, megabytes) => `This server has loaded ${name}: ${bytes} bytes of weights (${megabytes} MB).`,
+      standIn: 'It stands in for a learned model of 1 GB: the same function as resnet34, grown to that size. Its cost is real, and its predictions can be checked.',
+      smaller: (name) =>
+        `The task’s model has 1 GB; what is measured here holds for ${name} alone. A learned model of 1 GB is stood in for by resnet34-1gb, where that one is served: ./run.sh --model resnet34-1gb.`,
+      planChanges:
+        'Of your plan, the loading of the weights, the batches and the replicas change this run. The code structure and what is shipped do not: it is the same program with the same bundle.',
+      planNothing: 'Nothing of your plan changes this run: the server is loaded as it was started.',
+      unknown: 'Which model this server has loaded could not be read.',
+    },
   },
   receipt: {
     empty: 'Run the flow first: the receipt is made of what it measured.',

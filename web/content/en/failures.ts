@@ -39,8 +39,12 @@ export const failures: Pick<Content, 'pageFailures' | 'serverFailures'> = {
       text: (f) => `${f.file}: SHA-256 ${f.theirs}, but the contract names ${f.ours}. The file was thrown away and not used; press again to download anew.`,
     },
     download_too_long: {
-      title: 'The download is longer than the contract says.',
+      title: 'The download is larger than the contract says.',
       text: (f) => `${f.file} has ${f.expected} bytes by the contract, but more arrived. They were thrown away; check the bundle, then press again.`,
+    },
+    simd_missing: {
+      title: 'This browser cannot run the page’s own model.',
+      text: () => 'ONNX Runtime Web needs WebAssembly SIMD, which this browser lacks; the C++ core does without. Use a newer browser, or a server that answers.',
     },
     session_failed: {
       title: 'The model could not be loaded in the page.',
@@ -75,7 +79,7 @@ export const failures: Pick<Content, 'pageFailures' | 'serverFailures'> = {
       title: 'Something unexpected went wrong.',
       text: (f) => `${f.detail}. Press again; if it happens again, copy the terminal’s text for a report.`,
     },
-    stopped: { title: 'Stopped.', text: () => 'You stopped this run. What was downloaded and matched is kept; press to run again.' },
+    stopped: { title: 'Stopped.', text: () => 'You stopped this run. What was downloaded so far is kept; press to run again.' },
   },
   serverFailures: {
     absent: { title: 'The server does not answer.', text: (f) => `Start ${f.origin}, then press again to compare.` },
@@ -93,10 +97,10 @@ export const failures: Pick<Content, 'pageFailures' | 'serverFailures'> = {
     contract_mismatch: {
       title: 'The server preprocesses differently (412).',
       text: (f) =>
-        `${f.field === '?' ? `It says: ${f.detail || '–'}.` : `First difference in ${f.field}: page ${f.ours}, server ${f.theirs}.`} The tensors would not be equal, so the server declined to compare.`,
+        `${f.field === '?' ? `The server says: ${f.detail || '–'}.` : `First difference in ${f.field}: page ${f.ours}, server ${f.theirs}.`} The tensors would not be equal, so the server declined to compare.`,
     },
     key_needed: {
-      title: 'The server answers only who has a key.',
+      title: 'The server answers only callers with a key.',
       text: (f) => `${f.origin} asked for an API key (status ${f.status}), which this page does not have. What the page computed itself holds all the same; compare with a server that runs without --api-keys.`,
     },
     not_ready: { title: 'The server is not ready yet (503).', text: (f) => `It is still loading its model. Try again in ${f.seconds} s.` },
@@ -104,6 +108,6 @@ export const failures: Pick<Content, 'pageFailures' | 'serverFailures'> = {
     refused_image: { title: 'The server refused this image.', text: (f) => `Status ${f.status}: ${f.detail}` },
     cut_answer: { title: 'The server’s answer broke off.', text: (f) => `${f.origin} began to answer and did not finish. Press again to retry.` },
     broken: { title: 'The server failed.', text: (f) => `It answered with status ${f.status}. The fault is the server’s, not your image’s; look at its log, then press again.` },
-    nonsense: { title: 'The server’s answer cannot be read.', text: (f) => `${f.origin} answered, but not with a valid prediction (${f.detail}). Is it a Beralih server at all?` },
+    nonsense: { title: 'The server’s answer cannot be read.', text: (f) => `${f.origin} answered, but with something else than what was asked for (${f.detail}). Is it a Beralih server at all?` },
   },
 }

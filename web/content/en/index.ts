@@ -18,8 +18,6 @@ const content: Content = {
     theme: 'Appearance',
     light: 'Light',
     dark: 'Dark',
-    licence:
-      'Beralih, Apache-2.0. ResNet-34 weights: the author of dlib, CC0. Samples: scikit-image (CC0), torchvision (BSD-3). Typefaces: Source Serif 4 and Source Code Pro (OFL).',
   },
   quizzes,
   challenge,

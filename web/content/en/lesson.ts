@@ -47,4 +47,9 @@ export const lesson: Prose = {
       ' requests per second.',
     ],
   },
+  sources: {
+    own: 'Beralih is free software under the Apache License 2.0. This page carries the work of others:',
+    kinds: { program: 'Program:', codecs: 'Image formats:', typefaces: 'Typefaces:', photographs: 'Photographs:', weights: 'Model weights:' },
+    notices: 'All third-party notices',
+  },
 }

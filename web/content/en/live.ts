@@ -2,13 +2,13 @@ import type { LiveContent } from '../live-schema'
 
 export const live: LiveContent = {
   refused: {
-    busy: () => 'Another experiment is running on this server, perhaps in another tab. There is only one at a time: wait for its end, then try again.',
+    busy: () => 'Another experiment is running on this server, perhaps in another tab. There is only one at a time: wait until it has finished, then try again.',
     refused: (detail) => `The server refuses this experiment: ${detail}`,
-    failed: (detail) => `The experiment did not come to its end: ${detail}`,
-    lost: () => 'The server no longer answers, so the experiment’s end is not known. Start the server again, then try again.',
+    failed: (detail) => `The experiment did not finish: ${detail}`,
+    lost: () => 'The server no longer answers, so how the experiment ended is not known. Start the server again, then try again.',
   },
   starting: 'A child server is starting.',
-  live: 'Live: run by this server in child processes of its own, on this machine.',
+  live: 'Live: run by this server in child processes, on this machine.',
   policies: {
     button: 'Load three ways in real servers',
     caption: (requests) => `Latency of ${requests} requests under each policy, ms. Each policy is a server process of its own.`,
@@ -38,7 +38,7 @@ export const live: LiveContent = {
       lost: 'Lost in the process',
       turnedAway: 'Turned away until it was back',
       late: 'Answered over 50 ms',
-      gone: 'From the kill until the process was gone, ms',
+      gone: 'From the kill until the process had ended, ms',
       listening: 'until the new one listens, ms',
       ready: 'until it is ready, ms',
       answered: 'until it has answered, ms',
@@ -51,7 +51,7 @@ export const live: LiveContent = {
   },
   challenge: {
     limits:
-      'The load comes from this server’s own load generator, on the same machine: requests arrive at random times (Poisson), whether or not earlier ones were answered, and latency counts from the time that a request was due. Load generator and servers share the processors, so the rate found is a lower bound.',
+      'The load comes from this server’s own load generator, on the same machine: requests arrive at random times (Poisson), without waiting for answers to earlier ones, and latency counts from the time that a request was due. Load generator and servers share the processors, so the rate found is a lower bound.',
     legend: 'What is loaded',
     target: { server: 'this server, as it was started', plan: 'my plan, in child processes' },
     plan: (loading, batching, replicas) => `Weights loaded ${loading}, batches of up to ${batching}, ${replicas} server processes.`,

@@ -1,4 +1,7 @@
 import type { Quizzes } from '../schema'
+import { loadingWhys } from './loading'
+
+const whys = loadingWhys(MEASURED_LOADING)
 
 export const quizzes: Quizzes = {
   label: 'Questions',
@@ -12,7 +15,10 @@ export const quizzes: Quizzes = {
   answer: 'right answer',
   score: (right, of) => `${right} of ${of} questions answered right.`,
   kept: 'Answers and plan are kept in this browser only.',
-  notKept: 'This browser does not allow storage: answers and plan last for this visit only.',
+  notKept: {
+    blocked: 'This browser does not allow storage: answers and plan last for this visit only.',
+    full: 'This browser’s storage is full: answers and plan last for this visit only. Free some space, then change an answer to keep them.',
+  },
   reset: 'Delete answers and plan',
   list: {
     notebook: {
@@ -28,7 +34,7 @@ export const quizzes: Quizzes = {
         },
         gpu: {
           text: 'It cannot directly access the GPU',
-          why: 'A notebook uses the GPU through the same PyTorch as a script or a service. It lacks turns, not access: one kernel holds its GPU memory for as long as it lives.',
+          why: 'A notebook uses the GPU through the same PyTorch as a script or a service. What it lacks is sharing, not access: one kernel holds its GPU memory for as long as it lives.',
         },
       },
     },
@@ -45,7 +51,7 @@ export const quizzes: Quizzes = {
         },
         preprocessing: {
           text: 'To automatically handle input data preprocessing',
-          why: 'The converted model here still takes a finished tensor of 1 × 3 × 227 × 227. Turning an image into that tensor is the service’s task, which is why the contract states every knob of it.',
+          why: 'The converted model here still takes a finished tensor of 1 × 3 × 227 × 227. Turning an image into that tensor is the service’s task, which is why the contract states every setting of it.',
         },
       },
     },
@@ -54,15 +60,15 @@ export const quizzes: Quizzes = {
       options: {
         start: {
           text: 'Once, when the service initializes',
-          why: 'The weights are in memory before the service says that it is ready, and all requests share them. Measured: 83 ms per prediction in the median (inference_service.py, ResNet-34, one processor core, 23 November 2026).',
+          why: whys.start,
         },
         every: {
           text: 'At the start of every prediction request',
-          why: 'Every request repeats the same work. Measured on the same machine and day: 341 ms in the median, four times as long, for the same prediction. Concurrent requests multiply the memory too.',
+          why: whys.every,
         },
         first: {
           text: 'When the first request to the service is received',
-          why: 'The loading time (measured: 197 ms, then 122 ms for a first run that is still cold) does not go away; it moves to the first user and everybody queued behind. And a damaged file is noticed only once users are there.',
+          why: whys.first,
         },
       },
     },

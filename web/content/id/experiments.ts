@@ -20,7 +20,7 @@ export const lab: LabContent = {
     reading: 'Yang terlihat:',
   },
   skewed: {
-    legend: 'Lakukan satu hal dengan cara lain',
+    legend: 'Ubah satu hal',
     swaps: {
       filter: 'Filter ubah ukuran lain',
       rounding: 'Sisi dan potongan dibulatkan seperti round() milik C',
@@ -48,15 +48,15 @@ export const lab: LabContent = {
     readingSame:
       'Untuk gambar ini penukaran tidak mengubah apa pun: kedua tensor sama, digit demi digit. Kesalahan seperti ini bersembunyi dalam uji dengan sedikit gambar; pilih gambar lain di atas lalu bandingkan lagi.',
     readingSameLabel: (percent, largest, label, before, after) =>
-      `${percent} % nilai tensor berubah, paling jauh ${largest}. Kelas pertama tetap ${label}, tetapi peluangnya bergeser dari ${before} ke ${after}. Tidak ada yang gagal dan tidak ada yang tercatat: hanya sidiknya yang menunjukkannya.`,
+      `${percent} % nilai tensor berubah, paling jauh ${largest}. Kelas pertama tetap ${label}, tetapi peluangnya bergeser dari ${before} ke ${after}. Tidak ada yang gagal dan tidak ada yang tercatat di log: hanya sidiknya yang menunjukkan perbedaan itu.`,
     readingOtherLabel: (percent, largest, before, after) =>
       `${percent} % nilai tensor berubah, paling jauh ${largest}, dan jawabannya ikut berubah: ${before} menjadi ${after}. Bobotnya sama, gambarnya sama; hanya pra-pemrosesan yang bergeser.`,
     server412: (field, ours, theirs, hash) =>
       `Halaman mengirim sidik kontrak yang ditukar (${hash}) dalam Beralih-Contract. Server menjawab 412 dan teksnya menyebut bidangnya: ${field}, di sini ${ours}, di sana ${theirs}. Ia tidak memprediksi apa pun.`,
     serverCannotKnow: (hash) =>
-      `Tidak ada bidang kontrak yang dapat menyebut penukaran ini, jadi tajuknya benar dan server menjawab 200. Yang membongkarnya adalah tensor: server menghitung ${hash}, SHA-256 lain daripada yang ditukar.`,
+      `Tidak ada bidang kontrak yang dapat menyatakan penukaran ini, jadi header-nya benar dan server menjawab 200. Yang mengungkapnya adalah tensor: server menghitung ${hash}, SHA-256 yang berbeda dari hasil penukaran.`,
     serverEqual: (hash) => `Server menghitung tensor yang sama, ${hash}: untuk gambar ini penukaran tidak mengubah apa pun.`,
-    serverOther: (title) => `Server juga ditanya, dan menjawab lain: ${title}`,
+    serverOther: (title) => `Server juga ditanya, tetapi jawabannya lain: ${title}`,
   },
   notebook: {
     cells: {
@@ -82,25 +82,69 @@ export const lab: LabContent = {
     service: 'Jawaban layanan untuk bita yang sama',
     answer: 'Jawaban',
     logits: 'Logit',
-    readingNone: 'Jalankan sel-selnya, berurutan atau tidak, dan amati tensor yang mereka bagi.',
+    readingNone: 'Jalankan sel-selnya, berurutan atau tidak, dan amati tensor yang dipakai bersama.',
     readingNotebook: (runs, results) =>
       `Catatan memprediksi ${runs} kali dan memberi ${results} hasil berbeda untuk satu gambar: jawabannya bergantung pada apa yang dijalankan sebelumnya, yang tidak terlihat dalam kode.`,
     readingService: (answers, tensors, logits, who) =>
       `Layanan (${who}) menerima bita yang sama ${answers} kali: ${tensors} sidik tensor, ${logits} sidik logit. Ia tidak menyimpan apa pun di antara permintaan, jadi tidak ada yang bisa berbeda.`,
   },
   recorded: {
-    none: 'Ini memerlukan server dalam mode lab, yang tidak menjawab di sini, dan hasil rekaman tidak termasuk dalam bangunan ini. Tidak ada angka yang ditampilkan, karena tidak ada yang diukur.',
-    needsLab: 'Secara langsung, ini memerlukan server dalam mode lab.',
+    none: 'Ini memerlukan server dalam mode lab, yang tidak menjawab di sini, dan hasil rekaman tidak termasuk dalam versi (build) ini. Tidak ada angka yang ditampilkan, karena tidak ada yang diukur.',
+    nonePeer: 'Server ini dalam mode lab, tetapi tidak ada layanan Python di sampingnya, dan hasil rekaman tidak termasuk dalam versi (build) ini. ./run.sh --with-python menjalankan keduanya.',
+    needsLab: 'Untuk melihatnya langsung dalam proses server sungguhan, diperlukan server dalam mode lab; ./run.sh menjalankannya.',
+    needsPeer: 'Server ini dalam mode lab, tetapi tidak ada layanan Python di sampingnya; ./run.sh --with-python menjalankan keduanya, supaya dapat diukur langsung di sini.',
+    noneProcessor: 'Tidak ada eksekusi pada prosesor yang direkam dalam versi (build) ini.',
+    noneCard: 'Belum ada eksekusi pada GPU yang direkam.',
+    onProcessor: 'Pada prosesor.',
+    onCard: 'Pada GPU.',
     from: (date, machine) => `Direkam pada ${date}, di ${machine}.`,
     chart: 'Milidetik pada skala logaritmik; tiap batang dari median (p50) sampai p99.',
-    caption: 'Rekaman: waktu jawaban, dan apa yang hilang',
+    caption: 'Rekaman: waktu jawaban, yang ditolak, dan yang hilang',
+    captionAt: (rate) => `Rekaman pada ${rate} permintaan per detik: waktu jawaban, yang ditolak, dan yang hilang`,
     series: 'Deret',
     requests: 'Permintaan',
+    refused: 'Ditolak',
     lost: 'Hilang',
     recovery: 'Pulih, ms',
-    reading: (best, bestP99, other, otherP99) =>
-      `Dalam rekaman itu 99 dari 100 permintaan selesai paling lama ${bestP99} ms dengan ${best}, dan paling lama ${otherP99} ms dengan ${other}.`,
-    unreadable: (reason) => `Satu hasil rekaman dalam bangunan ini tidak dapat dibaca: ${reason}.`,
+    servicesCaption: 'Rekaman: kemampuan tiap layanan, dan biayanya',
+    imagesPerSecond: 'Gambar/dtk, terbanyak',
+    loadedP99: 'p99 pada 0,7 darinya, ms',
+    ready: 'Mulai sampai siap, ms',
+    readyAgain: 'Dimatikan sampai siap lagi, ms',
+    memory: 'Memori (miliknya sendiri), MB',
+    memoryOf: (resident, own) => `${resident} (${own})`,
+    names: {
+      native: 'server C++',
+      'native packed': 'server C++, bobot bf16',
+      'native mapped': 'server C++, bobot dipetakan dari berkasnya',
+      uvicorn: 'inference_service.py di bawah uvicorn',
+      'uvicorn tuned': 'inference_service.py, uvicorn yang disetel',
+      'uvicorn batching': 'inference_service.py, disetel dan memakai batch',
+      'uvicorn optimized': 'inference_service.py, disetel dan dioptimalkan',
+      'native direct': 'server C++, konvolusi langsung',
+      'fastify onnx': 'Node.js: Fastify dan ONNX Runtime',
+      'at-start': 'sekali, saat mulai',
+      'per-request': 'pada tiap permintaan',
+      'first-request': 'pada permintaan pertama',
+      kill: 'dimatikan (kill -9)',
+      stall: 'diam (SIGSTOP)',
+    },
+    atRate: (rate) => `${rate} permintaan per detik`,
+    foundRate: (rate) => `${rate} permintaan per detik, laju yang ditemukan`,
+    model: (name) => `server C++, ${name}`,
+    readings: {
+      native: ({ native, rate, p99, images }) =>
+        `Pada ${rate} permintaan per detik, 99 dari 100 jawaban perlu paling lama ${p99} ms dengan ${native}; paling banyak ia melayani ${images} gambar per detik.`,
+      against: ({ other, p99, images }) => `Dengan ${other} dan bobot yang sama: ${p99} ms, dan ${images} gambar per detik.`,
+      policies: (start, perRequest, longestFirst) =>
+        `Dimuat sekali saat mulai, median satu permintaan ${start} ms; dimuat pada tiap permintaan, ${perRequest} ms. Dimuat pada permintaan pertama, permintaan terlama perlu ${longestFirst} ms.`,
+      kill: (requests, refused, lost, recovery) =>
+        `Dari ${requests} permintaan, ${lost} hilang bersama proses yang dimatikan, dan ${refused} ditolak; ${recovery} ms setelah dimatikan ia menjawab lagi.`,
+      stall: (requests, lost, longest) => `Saat proses terdiam, hilang ${lost} dari ${requests} permintaan; jawaban terlama perlu ${longest} ms.`,
+      load: ({ name, requests, refused, lost, p99 }, within) =>
+        `${name}: dari ${requests} permintaan, ${refused} ditolak dan ${lost} tidak mendapat jawaban. Dari yang terjawab, 99 dari 100 perlu paling lama ${p99} ms, ${within ? 'dalam' : 'di atas'} anggaran 50 ms.`,
+    },
+    unreadable: (reason) => `Satu hasil rekaman dalam versi (build) ini tidak dapat dibaca: ${reason}.`,
   },
   policies: {
     names: { 'at-start': 'sekali, saat mulai', 'per-request': 'pada tiap permintaan', 'first-request': 'pada permintaan pertama' },
@@ -112,11 +156,13 @@ export const lab: LabContent = {
     rest: 'Median yang lain',
     over: 'Di atas 50 ms',
     request: 'permintaan',
+    eachRequest: 'Tiap permintaan pada tiap cara, ms',
+    number: 'Permintaan',
     reading: (start, perRequest, firstOne, load) =>
-      `Dimuat sekali saat mulai, satu permintaan perlu ${start} ms. Dimuat pada tiap permintaan, ia perlu ${perRequest} ms, karena masing-masing membayar modelnya lagi. Dimuat pada permintaan pertama, pengguna pertama menunggu ${firstOne} ms; modelnya sendiri perlu ${load} ms untuk dimuat.`,
+      `Bila model dimuat sekali saat mulai, satu permintaan perlu ${start} ms. Bila dimuat pada tiap permintaan, masing-masing perlu ${perRequest} ms, karena setiap permintaan memuat modelnya lagi. Bila dimuat pada permintaan pertama, pengguna pertama menunggu ${firstOne} ms; modelnya sendiri perlu ${load} ms untuk dimuat.`,
   },
   failure: {
-    button: 'Matikan pekerja halaman saat berbeban',
+    button: 'Matikan pekerja halaman saat menerima beban',
     steady: 'Permintaan dijawab.',
     killed: 'Pekerja dimatikan.',
     recovering: 'Pekerja baru memuat yang tersimpan.',
@@ -130,7 +176,7 @@ export const lab: LabContent = {
     splitCore: 'di antaranya inti dan kontrak, ms',
     splitSession: 'di antaranya model, ms',
     reading: (lost, recovery, session) =>
-      `${lost} permintaan ada di pekerja saat ia dimatikan, dan semuanya hilang: tidak ada yang dipegangnya selamat. Jawaban berikutnya datang ${recovery} ms kemudian, ${session} ms di antaranya untuk model, dibaca dari penyimpanan peramban ini. Layanan nyata memerlukan proses kedua yang menjawab sementara itu, dan awal yang cepat.`,
+      `${lost} permintaan ada di pekerja saat ia dimatikan, dan semuanya hilang: tidak satu pun yang dipegangnya tersisa. Jawaban berikutnya datang ${recovery} ms kemudian, ${session} ms di antaranya untuk model, dibaca dari penyimpanan peramban ini. Layanan nyata memerlukan proses kedua yang menjawab sementara itu, dan proses mulai yang cepat.`,
   },
   challenge: {
     seed: 'Benih acak',
@@ -152,20 +198,29 @@ export const lab: LabContent = {
     sustained: 'bertahan',
     notSustained: 'tidak bertahan',
     chart: (rate) => `Latensi tiap permintaan sejak saat terjadwalnya, pada ${rate} permintaan per detik`,
-    perSecond: 'Tiap detik dari jalan ini',
+    perSecond: 'Tiap detik dari eksekusi ini',
     second: 'Detik',
     meets: (p99, over, sent, bound) =>
       `Memenuhi anggaran: p99 adalah ${p99} ms, di bawah 50 ms. ${over} dari ${sent} permintaan melewatinya; dengan keyakinan 99 % bagian yang lewat paling banyak ${bound} %.`,
     misses: (p99, over, sent, bound) =>
       `Melampaui anggaran: p99 adalah ${p99} ms. ${over} dari ${sent} permintaan lebih lama dari 50 ms atau tidak mendapat prediksi; dengan keyakinan 99 % bagian yang lewat bisa sampai ${bound} %.`,
     refusals: (count, wait) => `${count} permintaan ditolak dengan 429 dan diminta menunggu ${wait} dtk: begitulah server menjaga latensi bagi yang lain.`,
-    found: (rate) => `Mesin ini sanggup ${rate} permintaan per detik dalam 50 ms.`,
-    foundNothing: (median) => `Mesin ini tidak sanggup laju berapa pun dalam 50 ms: satu permintaan sendirian sudah perlu ${median} ms.`,
-    recordedBeside: 'Rekaman jalan pada GPU tidak termasuk dalam bangunan ini.',
-    late: (ms, flight) => `Halaman sendiri mengirim 99 dari 100 permintaan paling lambat ${ms} ms setelah jadwal, dengan paling banyak ${flight} sekaligus di jalan.`,
+    found: (rate) => `Mesin ini sanggup melayani ${rate} permintaan per detik dengan latensi di bawah 50 ms.`,
+    foundNothing: (median) => `Mesin ini tidak sanggup melayani laju berapa pun dengan latensi di bawah 50 ms: satu permintaan saja sudah perlu ${median} ms.`,
+    late: (ms, flight) => `Halaman sendiri mengirim 99 dari 100 permintaan paling lambat ${ms} ms setelah jadwal, dengan paling banyak ${flight} yang belum terjawab sekaligus.`,
+    model: {
+      loaded: (name, bytes, megabytes) => `Server ini memuat ${name}: ${bytes} bita bobot (${megabytes} MB).`,
+      standIn: 'Ia mewakili model terlatih sebesar 1 GB: fungsi yang sama dengan resnet34, dibesarkan sampai ukuran itu. Biayanya nyata, dan prediksinya dapat diperiksa.',
+      smaller: (name) =>
+        `Model dalam tugas berukuran 1 GB; yang diukur di sini hanya berlaku untuk ${name}. Model terlatih sebesar 1 GB diwakili oleh resnet34-1gb, bila model itu yang disajikan: ./run.sh --model resnet34-1gb.`,
+      planChanges:
+        'Dari rencana Anda, cara memuat bobot, batch, dan replika mengubah eksekusi ini. Susunan kode dan yang dikirim tidak: programnya sama dengan bundel yang sama.',
+      planNothing: 'Tidak ada bagian rencana Anda yang mengubah eksekusi ini: server dibebani sebagaimana ia dijalankan.',
+      unknown: 'Model yang dimuat server ini tidak dapat dibaca.',
+    },
   },
   receipt: {
-    empty: 'Jalankan alur dahulu: kuitansi dibuat dari yang diukurnya.',
+    empty: 'Jalankan alur dahulu: kuitansi dibuat dari hasil pengukurannya.',
     copy: 'Salin JSON',
     copied: 'Tersalin.',
     copyFailed: 'Halaman ini tidak boleh memakai papan klip di sini; pilih teks di bawah lalu salin.',

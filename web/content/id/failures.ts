@@ -31,7 +31,7 @@ export const failures: Pick<Content, 'pageFailures' | 'serverFailures'> = {
       text: (f) => `${f.file}: diterima ${f.received} dari ${f.expected} bita. Potongan itu disimpan: tekan lagi, dan sisanya menyusul.`,
     },
     download_stalled: {
-      title: 'Unduhan berhenti mengalir.',
+      title: 'Unduhan terhenti.',
       text: (f) => `${f.file}: tidak ada bita baru selama ${f.seconds} detik. Tekan lagi untuk melanjutkan.`,
     },
     download_altered: {
@@ -39,8 +39,12 @@ export const failures: Pick<Content, 'pageFailures' | 'serverFailures'> = {
       text: (f) => `${f.file}: SHA-256 ${f.theirs}, sedangkan kontrak menyebut ${f.ours}. Berkas itu dibuang dan tidak dipakai; tekan lagi untuk mengunduh ulang.`,
     },
     download_too_long: {
-      title: 'Unduhan lebih panjang daripada kata kontrak.',
-      text: (f) => `${f.file} menurut kontrak berisi ${f.expected} bita, tetapi yang datang lebih. Semuanya dibuang; periksa bundelnya, lalu tekan lagi.`,
+      title: 'Unduhan lebih besar daripada yang tercantum dalam kontrak.',
+      text: (f) => `Menurut kontrak, ${f.file} berukuran ${f.expected} bita, tetapi yang diterima lebih dari itu. Semuanya dibuang; periksa bundelnya, lalu tekan lagi.`,
+    },
+    simd_missing: {
+      title: 'Peramban ini tidak dapat menjalankan model milik halaman.',
+      text: () => 'ONNX Runtime Web memerlukan WebAssembly SIMD, yang tidak ada di peramban ini; inti C++ tetap berjalan tanpanya. Pakai peramban yang lebih baru, atau server yang menjawab.',
     },
     session_failed: {
       title: 'Model tidak dapat dimuat di halaman.',
@@ -75,7 +79,7 @@ export const failures: Pick<Content, 'pageFailures' | 'serverFailures'> = {
       title: 'Terjadi kesalahan yang tidak terduga.',
       text: (f) => `${f.detail}. Tekan lagi; bila terulang, salin isi terminal untuk laporan.`,
     },
-    stopped: { title: 'Dihentikan.', text: () => 'Jalan ini Anda hentikan. Yang sudah terunduh dan cocok tetap tersimpan; tekan untuk menjalankan lagi.' },
+    stopped: { title: 'Dihentikan.', text: () => 'Anda menghentikan eksekusi ini. Yang sudah terunduh tetap tersimpan; tekan untuk menjalankan lagi.' },
   },
   serverFailures: {
     absent: { title: 'Server tidak menjawab.', text: (f) => `Nyalakan ${f.origin}, lalu tekan lagi untuk membandingkan.` },
@@ -93,7 +97,7 @@ export const failures: Pick<Content, 'pageFailures' | 'serverFailures'> = {
     contract_mismatch: {
       title: 'Server memakai pra-pemrosesan lain (412).',
       text: (f) =>
-        `${f.field === '?' ? `Katanya: ${f.detail || '–'}.` : `Beda pertama pada ${f.field}: halaman ${f.ours}, server ${f.theirs}.`} Tensornya tidak akan sama, jadi server menolak membandingkan.`,
+        `${f.field === '?' ? `Pesan server: ${f.detail || '–'}.` : `Perbedaan pertama pada ${f.field}: halaman ${f.ours}, server ${f.theirs}.`} Tensornya tidak akan sama, jadi server menolak membandingkan.`,
     },
     key_needed: {
       title: 'Server hanya menjawab pemegang kunci.',
@@ -103,7 +107,7 @@ export const failures: Pick<Content, 'pageFailures' | 'serverFailures'> = {
     overloaded: { title: 'Server sedang penuh (429).', text: (f) => `Server menolak permintaan ini agar yang lain tetap cepat. Coba lagi dalam ${f.seconds} detik.` },
     refused_image: { title: 'Server menolak gambar ini.', text: (f) => `Status ${f.status}: ${f.detail}` },
     cut_answer: { title: 'Jawaban server terputus.', text: (f) => `${f.origin} mulai menjawab tetapi tidak menyelesaikannya. Tekan lagi untuk mencoba ulang.` },
-    broken: { title: 'Server gagal.', text: (f) => `Server menjawab dengan status ${f.status}. Kesalahannya ada di server, bukan pada gambar Anda; lihat lognya, lalu tekan lagi.` },
-    nonsense: { title: 'Jawaban server tidak dapat dibaca.', text: (f) => `${f.origin} menjawab, tetapi bukan dengan prediksi yang sah (${f.detail}). Apakah itu memang server Beralih?` },
+    broken: { title: 'Terjadi kesalahan di server.', text: (f) => `Server menjawab dengan status ${f.status}. Kesalahannya ada di server, bukan pada gambar Anda; lihat lognya, lalu tekan lagi.` },
+    nonsense: { title: 'Jawaban server tidak dapat dibaca.', text: (f) => `${f.origin} menjawab, tetapi bukan dengan yang diminta (${f.detail}). Apakah itu memang server Beralih?` },
   },
 }

@@ -13,13 +13,11 @@ const content: Content = {
     description:
       'Pelajaran interaktif: dari catatan Jupyter ke layanan model. Satu inti C++ memproses gambar Anda di halaman ini dan di server; bandingkan prediksi, sidik tensor, dan latensinya.',
     skip: 'Langsung ke isi',
-    clock: 'Waktu jalan',
+    clock: 'Waktu eksekusi',
     languages: 'Bahasa',
     theme: 'Tampilan',
     light: 'Terang',
     dark: 'Gelap',
-    licence:
-      'Beralih, Apache-2.0. Bobot ResNet-34: penulis dlib, CC0. Contoh: scikit-image (CC0), torchvision (BSD-3). Huruf: Source Serif 4 dan Source Code Pro (OFL).',
   },
   quizzes,
   challenge,

@@ -47,4 +47,9 @@ export const lesson: Prose = {
       ' permintaan per detik.',
     ],
   },
+  sources: {
+    own: 'Beralih adalah perangkat lunak bebas di bawah Lisensi Apache 2.0. Halaman ini memuat karya pihak lain:',
+    kinds: { program: 'Program:', codecs: 'Format gambar:', typefaces: 'Huruf:', photographs: 'Foto:', weights: 'Bobot model:' },
+    notices: 'Semua pemberitahuan pihak ketiga',
+  },
 }

@@ -1,4 +1,7 @@
 import type { Quizzes } from '../schema'
+import { loadingWhys } from './loading'
+
+const whys = loadingWhys(MEASURED_LOADING)
 
 export const quizzes: Quizzes = {
   label: 'Pertanyaan',
@@ -12,7 +15,10 @@ export const quizzes: Quizzes = {
   answer: 'jawaban benar',
   score: (right, of) => `${right} dari ${of} pertanyaan terjawab benar.`,
   kept: 'Jawaban dan rencana disimpan di peramban ini saja.',
-  notKept: 'Peramban ini tidak mengizinkan penyimpanan: jawaban dan rencana hanya bertahan selama kunjungan ini.',
+  notKept: {
+    blocked: 'Peramban ini tidak mengizinkan penyimpanan: jawaban dan rencana hanya bertahan selama kunjungan ini.',
+    full: 'Penyimpanan peramban ini penuh: jawaban dan rencana hanya bertahan selama kunjungan ini. Kosongkan sebagian, lalu ubah satu jawaban agar tersimpan.',
+  },
   reset: 'Hapus jawaban dan rencana',
   list: {
     notebook: {
@@ -20,7 +26,7 @@ export const quizzes: Quizzes = {
       options: {
         python: {
           text: 'Terutama memakai kode Python',
-          why: 'Bahasanya bukan masalahnya: inference_service.py di halaman ini juga Python, dan tensornya sama bit demi bit dengan tensor server C++. Yang menentukan adalah cara keadaan disimpan.',
+          why: 'Bahasanya bukan masalahnya: inference_service.py di halaman ini juga Python, dan tensornya sama bit demi bit dengan tensor server C++. Yang menentukan adalah cara status disimpan.',
         },
         stateful: {
           text: 'Pada dasarnya berbasis status dan boros sumber daya',
@@ -28,7 +34,7 @@ export const quizzes: Quizzes = {
         },
         gpu: {
           text: 'Tidak dapat mengakses GPU secara langsung',
-          why: 'Catatan memakai GPU lewat PyTorch yang sama seperti skrip dan layanan. Yang kurang bukan akses, melainkan giliran: satu kernel menahan memori GPU selama ia hidup.',
+          why: 'Catatan memakai GPU lewat PyTorch yang sama seperti skrip dan layanan. Yang kurang bukan akses, melainkan pembagian: satu kernel menahan memori GPU selama ia hidup.',
         },
       },
     },
@@ -37,7 +43,7 @@ export const quizzes: Quizzes = {
       options: {
         speed: {
           text: 'Optimasi agar eksekusi C++ lebih cepat dan ketergantungan pada Python berkurang',
-          why: 'Arsitektur menjadi berkas yang dapat dijalankan tanpa kelas Python aslinya: architecture.pt di sini 22.605 bita dan dibuka server C++; edge.onnx, 22.410.868 bita, dijalankan halaman ini. Keduanya tanpa penafsir Python.',
+          why: 'Arsitektur menjadi berkas yang dapat dijalankan tanpa kelas Python aslinya: architecture.pt di sini 22.605 bita dan dibuka server C++; edge.onnx, 22.410.868 bita, dijalankan halaman ini. Keduanya tidak memerlukan penafsir Python.',
         },
         theft: {
           text: 'Mencegah pencurian model atau rekayasa balik',
@@ -45,7 +51,7 @@ export const quizzes: Quizzes = {
         },
         preprocessing: {
           text: 'Menangani pra-pemrosesan data input secara otomatis',
-          why: 'Model yang dikonversi di sini tetap menerima tensor 1 × 3 × 227 × 227 yang sudah jadi. Mengubah gambar menjadi tensor itu tugas layanan; karena itulah setiap kenopnya tertulis dalam kontrak.',
+          why: 'Model yang dikonversi di sini tetap menerima tensor 1 × 3 × 227 × 227 yang sudah jadi. Mengubah gambar menjadi tensor itu tugas layanan; karena itulah setiap pengaturannya tertulis dalam kontrak.',
         },
       },
     },
@@ -54,15 +60,15 @@ export const quizzes: Quizzes = {
       options: {
         start: {
           text: 'Satu kali, saat layanan diinisialisasi',
-          why: 'Bobot sudah di memori sebelum layanan menyatakan diri siap, lalu dipakai bersama oleh semua permintaan. Terukur: median 83 ms per prediksi (inference_service.py, ResNet-34, satu inti prosesor, 23 November 2026).',
+          why: whys.start,
         },
         every: {
           text: 'Di awal setiap permintaan prediksi',
-          why: 'Setiap permintaan mengulang pekerjaan yang sama. Terukur pada mesin dan hari yang sama: median 341 ms, empat kali lipat, padahal prediksinya sama. Bila permintaan datang bersamaan, memori pun ikut berlipat.',
+          why: whys.every,
         },
         first: {
           text: 'Saat permintaan pertama diterima layanan',
-          why: 'Waktu muat (terukur 197 ms, lalu jalan pertama yang masih dingin 122 ms) tidak hilang, hanya berpindah ke pengguna pertama dan semua yang antre di belakangnya. Berkas yang rusak pun baru ketahuan setelah layanan menerima pengguna.',
+          why: whys.first,
         },
       },
     },

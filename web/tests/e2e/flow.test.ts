@@ -117,6 +117,29 @@ describe('the flow with a server', () => {
     await page.context().close()
   })
 
+  test('the sizes that are announced, model and runtime, are the bytes that come', async () => {
+    const page = await visit(browser, site.url, { serviceWorkers: 'block' })
+    const idle = await notice(page).innerText()
+    const came: Promise<{ path: string; bytes: number }>[] = []
+    page.on('requestfinished', (request) => {
+      came.push(request.sizes().then(({ responseBodySize }) => ({ path: new URL(request.url()).pathname, bytes: responseBodySize })))
+    })
+    expect(await run(page)).toBe('done')
+    const all = await Promise.all(came)
+    const announced = (await terminal(page)).matchAll(/GET (\S+\.(?:txt|onnx|wasm)) {2}([\d ]+) B {2}sha256 \w+ ok, downloaded(?: as ([\d ]+) B)?, kept/g)
+    const sizes = Array.from(announced, ([, path = '', whole = '', compressed]) => ({ path, whole: Number(whole.replaceAll(' ', '')), bytes: Number((compressed ?? whole).replaceAll(' ', '')) }))
+    expect(sizes.map(({ path }) => path)).toEqual(['labels.txt', 'ort-wasm-simd-threaded.wasm', 'edge.onnx'])
+    const bytesOf = (name: string) => all.filter(({ path }) => path.includes(name.replace(/\.wasm$/, ''))).filter(({ path }) => !path.endsWith('.mjs')).reduce((sum, { bytes }) => sum + bytes, 0)
+    expect(sizes.map(({ path }) => bytesOf(path))).toEqual(sizes.map(({ bytes }) => bytes))
+    // Beforehand the page named the two that matter, and the rest of what came after the press is small.
+    const megabytes = (bytes = 0) => new Intl.NumberFormat('id', { minimumFractionDigits: 1, maximumFractionDigits: 1 }).format(bytes / 1e6)
+    expect(idle).toContain(`(${megabytes(sizes[2]?.whole)} MB)`)
+    expect(idle).toContain(`(paling banyak ${megabytes(sizes[1]?.whole)} MB)`) // less where the host compresses
+    const sum = (list: { bytes: number }[]) => list.reduce((total, { bytes }) => total + bytes, 0)
+    expect(sum(all) - sum(sizes)).toBeLessThan(1_500_000)
+    await page.context().close()
+  })
+
   test('Stop ends the run, and the next press completes it', async () => {
     const page = await visit(browser, site.url)
     await page.route('**/edge.onnx', async (route) => {

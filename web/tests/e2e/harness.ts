@@ -16,6 +16,9 @@ export const beralih = process.env.BERALIH_BINARY ?? join(repository, 'build/rel
 const chromiumPath = process.env.BERALIH_CHROMIUM ?? '/usr/bin/chromium'
 const flags = '--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'
 
+/** On shared cores a browser may be many times slower: BERALIH_PATIENCE multiplies how long the tests wait for it. */
+export const patience = Number(process.env.BERALIH_PATIENCE ?? 1)
+
 export interface Native {
   url: string
   stop: () => Promise<void>
@@ -73,6 +76,7 @@ export const launch = (extra: string[] = []): Promise<Browser> => chromium.launc
 /** A visit of somebody new: nothing kept, the given language of the browser's own. */
 export async function visit(browser: Browser, url: string, options: Parameters<Browser['newContext']>[0] = {}): Promise<Page> {
   const context: BrowserContext = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options })
+  context.setDefaultTimeout(30_000 * patience)
   const page = await context.newPage()
   await page.goto(url)
   await page.waitForFunction(() => document.querySelector('.seg [aria-pressed=true]')) // hydrated
@@ -104,7 +108,7 @@ export async function press(page: Page) {
 /** Presses and waits for the end; returns the notice's code: done, or what went wrong. */
 export async function run(page: Page, timeout = 40_000): Promise<string> {
   await press(page)
-  await page.waitForFunction(() => document.querySelector('.notice')?.getAttribute('data-notice') !== 'running', null, { timeout })
+  await page.waitForFunction(() => document.querySelector('.notice')?.getAttribute('data-notice') !== 'running', null, { timeout: timeout * patience })
   return (await notice(page).getAttribute('data-notice')) ?? ''
 }
 

@@ -44,6 +44,34 @@ test('the network as both sides loaded it: every stage, and int8 told from float
   expect(await page.locator('.skip-arc').count()).toBe(16 + 1) // and the key's
 })
 
+test('each artifact that is loaded stands there with what both sides know of it', async () => {
+  const { artifacts, load, server } = (await (await fetch(new URL('api/artifacts', site.url))).json()) as {
+    artifacts: { role: string; path: string; bytes: number; sha256: string }[]
+    load: { program: number; attach: number }
+    server: { libtorch: string }
+  }
+  const groups = await page.locator('.side:not(.knobs) tbody').evaluateAll((bodies) =>
+    bodies.map((body) => [...body.querySelectorAll('tr')].map((row) => [...row.querySelectorAll('th, td')].map((cell) => cell.textContent?.trim() ?? ''))),
+  )
+  const row = (group: string, name: string) => groups.find(([head]) => head?.[0] === group)?.find(([first]) => first === name)?.slice(1, 3)
+  const architecture = artifacts.find(({ role }) => role === 'architecture')
+  const oneDigit = (ms: number) => new Intl.NumberFormat('en', { minimumFractionDigits: 1, maximumFractionDigits: 1 }).format(ms)
+  expect(row('architecture', 'File')).toEqual(['in edge.onnx', 'architecture.pt'])
+  expect(row('architecture', 'Bytes')).toEqual(['–', '22,605'])
+  expect(row('architecture', 'SHA-256')?.[1]).toBe(`${architecture?.sha256.slice(0, 8)} ${architecture?.sha256.slice(8, 16)}`)
+  expect(row('architecture', 'Loaded in, ms')).toEqual(['–', oneDigit(load.program)])
+  expect(row('architecture', 'Tensor in')).toEqual(['input: 1×3×227×227 float32', 'input: N×3×227×227 float32'])
+  expect(row('architecture', 'Tensor out')).toEqual(['logits: 1×1000 float32', 'logits: N×1000 float32'])
+  expect(row('model', 'Type')).toEqual(['float32, int8', 'float32'])
+  expect(row('model', 'Loaded in, ms')).toEqual([expect.stringMatching(/^[\d,]+\.\d$/), oneDigit(load.attach)])
+  expect(row('runtime', 'Library')).toEqual([expect.stringMatching(/^onnxruntime-web \d/), `libtorch ${server.libtorch}`])
+  expect(row('runtime', 'Bytes')).toEqual(['14,239,897', '–'])
+  // Measured by the browser in its own time: the page with its worker and what that has loaded.
+  const memory = () => page.locator('.side:not(.knobs) tr', { hasText: 'Memory' }).locator('td').first().innerText()
+  await expect.poll(memory, { timeout: 40_000 }).toMatch(/^[\d,]+\.\d MB$/)
+  expect(Number((await memory()).replace(/[^\d.]/g, ''))).toBeGreaterThan(20)
+})
+
 test('the tensors are the server’s own, found by words and sorted by a column', async () => {
   const { layers } = (await (await fetch(new URL('api/artifacts', site.url))).json()) as Loaded
   await page.locator('.layers summary').click()

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { launch, notice, press, run, sound, startNative, startSite, terminal, topFive, visit, watchErrors, web, type Site } from './harness'
+import { launch, notice, press, repository, run, sound, startNative, startSite, terminal, topFive, visit, watchErrors, web, type Site } from './harness'
 
 let browser: Browser
 let site: Site
@@ -46,6 +46,7 @@ describe('the page on a static host', () => {
     await page.waitForFunction(() => document.documentElement.lang === 'en')
     expect(new URL(page.url()).pathname + new URL(page.url()).search).toBe('/en/?server=nowhere')
     expect(await page.title()).toContain('Moving to Production')
+    expect(await page.getByRole('complementary').ariaSnapshot()).toMatch(/^- complementary "Workbench"/)
     await page.goBack()
     await page.waitForFunction(() => document.documentElement.lang === 'id')
     await page.goForward()
@@ -107,17 +108,18 @@ describe('the page on a static host', () => {
     await page.waitForTimeout(1500)
     const isTypefaces = (path: string) => path.includes('/typefaces-')
     const sizeOf = (paths: string[]) => paths.reduce((sum, path) => sum + gzipSync(readFileSync(join(web, 'dist', path)), { level: 9 }).length, 0)
+    const inline = await page.locator('script:not([src])').evaluateAll((found) => found.map((script) => script.textContent))
+    // Of the typefaces the text's stands in the page, and so does the script that starts the rest.
+    expect(inline.map((script) => script.includes('FontFace'))).toEqual([true, false])
+    const [text = 0, start = 0] = inline.map((script) => gzipSync(script, { level: 9 }).length)
     const scripts = asked.filter((path) => path.endsWith('.js') && !isTypefaces(path))
-    const bytes = sizeOf(scripts)
+    const bytes = start + sizeOf(scripts)
     expect(scripts.length).toBeGreaterThan(0)
     expect(bytes, scripts.map((path) => `${path} ${gzipSync(readFileSync(join(web, 'dist', path)), { level: 9 }).length}`).join('\n')).toBeLessThan(60 * 1024)
-    // Of the typefaces the text's is the one script that stands in the page.
     expect(asked.filter((path) => /\.(woff2?|ttf|otf)$/.test(path))).toEqual([])
-    const inline = await page.locator('script:not([src])').evaluateAll((found) => found.map((script) => script.textContent))
-    expect(inline.map((script) => script.includes('FontFace'))).toEqual([true])
     const typefaces = asked.filter(isTypefaces)
     expect(typefaces.length).toBe(1)
-    expect(bytes + sizeOf(typefaces) + gzipSync(inline.join(''), { level: 9 }).length).toBeLessThan(120 * 1024)
+    expect(bytes + text + sizeOf(typefaces)).toBeLessThan(120 * 1024)
     expect(asked.filter((path) => /\.wasm|\.onnx|contract|worker/.test(path.replace(/contract-[\w-]+\.js/, '')))).toEqual([])
     await page.context().close()
   })
@@ -131,9 +133,26 @@ describe('the page on a static host', () => {
   test('asks nothing of any other host', () => {
     for (const name of readdirSync(join(web, 'dist'), { recursive: true, encoding: 'utf8' })) {
       if (!/\.(html|css)$/.test(name)) continue
-      const links = readFileSync(join(web, 'dist', name), 'utf8').match(/(?:src|href|url)\s*[=(]\s*["']?https?:[^"')\s]+/g) ?? []
+      // A link that a reader may follow asks nothing by itself.
+      const links = readFileSync(join(web, 'dist', name), 'utf8').replaceAll(/<a\b[^>]*>/g, '').match(/(?:src|href|url)\s*[=(]\s*["']?https?:[^"')\s]+/g) ?? []
       expect(links, name).toEqual([])
     }
+  })
+})
+
+describe('whose work the page carries', () => {
+  test.each(['./', './en/'])('%s names it in the footer, with licences and links; the notices lie beside it', async (path) => {
+    const page = await visit(browser, new URL(path, site.url).href)
+    const footer = page.locator('footer')
+    for (const name of ['ONNX Runtime Web', 'Svelte', 'libjpeg-turbo', 'libwebp', 'zlib', 'Source Serif 4', 'Source Code Pro', 'coffee.png', 'dog2.jpg', 'ResNet-34']) expect(await footer.innerText()).toContain(name)
+    for (const licence of ['MIT', 'BSD-3-Clause', 'OFL-1.1', 'CC0-1.0', 'Zlib']) expect(await footer.getByRole('link', { name: licence, exact: true }).count(), licence).toBeGreaterThan(0)
+    const notices = await page.evaluate(async () => {
+      const response = await fetch(document.querySelector<HTMLAnchorElement>('footer [data-t=notices]')?.href ?? '')
+      return { status: response.status, text: await response.text() }
+    })
+    expect(notices.status).toBe(200)
+    expect(notices.text).toBe(readFileSync(join(repository, 'THIRD_PARTY_NOTICES.md'), 'utf8'))
+    await page.context().close()
   })
 })
 

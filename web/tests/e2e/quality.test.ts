@@ -2,7 +2,7 @@
 // targets, a zoomed window, less motion, paper.
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { launch, objections, press, run, startSite, topFive, visit, type Site } from './harness'
+import { launch, objections, press, run, startSite, topFive, visit, patience, type Site } from './harness'
 
 let browser: Browser
 let site: Site
@@ -21,7 +21,7 @@ const tries = 3
 const mostTaskMs = 100
 const mostAnswerMs = 100
 
-test('the main thread stays free while the picture is preprocessed and predicted, and answers a press at once', { timeout: 120_000 }, async () => {
+test('the main thread stays free while the picture is preprocessed and predicted, and answers a press at once', { timeout: 120_000 * patience }, async () => {
   const page = await visit(browser, english())
   await page.evaluate(() => {
     interface Window { tasks: number[]; answers: number[] }
@@ -63,7 +63,7 @@ async function drawnWith(page: Page, selector: string): Promise<string[]> {
   return (await devtools.send('CSS.getPlatformFontsForNode', { nodeId })).fonts.map(({ familyName }) => familyName)
 }
 
-test('a processor four times slower gets the lesson’s own typefaces, and nothing moves when they come', { timeout: 60_000 }, async () => {
+test('a processor four times slower gets the lesson’s own typefaces, and nothing moves when they come', { timeout: 60_000 * patience }, async () => {
   for (const [width, height] of [[360, 740], [1440, 900]] as const) {
     const context = await browser.newContext({ viewport: { width, height }, serviceWorkers: 'block' })
     const page = await context.newPage()
@@ -86,7 +86,7 @@ test('a processor four times slower gets the lesson’s own typefaces, and nothi
 /** What has the focus, in a word; body: it was lost. */
 const focused = (page: Page) => page.evaluate(() => (document.activeElement === document.body ? 'body' : document.activeElement?.id || document.activeElement?.textContent?.trim().slice(0, 40) || document.activeElement?.tagName))
 
-test('the whole lesson by keyboard alone: every control is reached, seen, and used, and the focus is never lost', { timeout: 120_000 }, async () => {
+test('the whole lesson by keyboard alone: every control is reached, seen, and used, and the focus is never lost', { timeout: 120_000 * patience }, async () => {
   const page = await visit(browser, english(), { reducedMotion: 'reduce' }) // what is focused is in view at once
   const reached: string[] = []
   const hidden: string[] = []
@@ -156,7 +156,7 @@ test('the whole lesson by keyboard alone: every control is reached, seen, and us
   await page.context().close()
 })
 
-test('axe finds nothing in any state, in both schemes and narrow', { timeout: 180_000 }, async () => {
+test('axe finds nothing in any state, in both schemes and narrow', { timeout: 180_000 * patience }, async () => {
   for (const [width, colorScheme] of [[1440, 'dark'], [320, 'light']] as const) {
     const page = await visit(browser, english(), { viewport: { width, height: 800 }, colorScheme })
     const clean = async (state: string) => expect(await objections(page), state).toEqual([])
@@ -206,6 +206,11 @@ test('with less motion asked for nothing moves; on paper the last run, the answe
     return transitionDuration !== '0s' || animationName !== 'none' || scrollBehavior === 'smooth'
   }).length)
   expect(await moving()).toBe(0)
+  const skewed = page.locator('#experiment-skewed-preprocessing')
+  await skewed.locator('> summary').click()
+  await page.getByRole('button', { name: 'Swap and compare' }).click()
+  await page.locator('[data-lab=skewed]').waitFor()
+  await skewed.locator('> summary').click()
   await page.emulateMedia({ media: 'print' })
   await page.evaluate(() => dispatchEvent(new Event('beforeprint')))
   const shown = (selector: string) => page.locator(selector).filter({ visible: true }).count()
@@ -213,10 +218,16 @@ test('with less motion asked for nothing moves; on paper the last run, the answe
   expect(await shown('.sol p')).toBe(2)
   expect(await shown('.src')).toBe(5)
   expect(await shown('.btn, .linked, .picker, .find')).toBe(0)
-  expect(await page.locator('.layers:not([open]), .lab:not([open])').count()).toBe(0)
+  expect(await page.locator('.layers:not([open])').count()).toBe(0)
+  // An experiment that was opened is printed with what it showed; of the others the claim alone.
+  expect(await page.locator('.lab[open]').evaluateAll((labs) => labs.map(({ id }) => id))).toEqual(['experiment-skewed-preprocessing'])
+  expect(await page.getByText('Opening the experiment').filter({ visible: true }).count()).toBe(0)
+  expect(await page.locator('[data-lab=skewed]').isVisible()).toBe(true)
   // Nothing scrolls on paper: code, terminal and tables have their whole height.
   const cut = await page.evaluate(() => [...document.querySelectorAll<HTMLElement>('.src, .log, .layers .scroll')].filter((part) => part.scrollHeight > part.clientHeight + 1).length)
   expect(cut).toBe(0)
   expect((await topFive(page))[0]?.[0]).toBe('German shepherd')
+  await page.evaluate(() => dispatchEvent(new Event('afterprint')))
+  expect(await page.locator('details[open]').count()).toBe(0)
   await page.context().close()
 })

@@ -120,12 +120,51 @@ test('answers survive a visit, a change of language and an altered content; they
   expect(await page.locator('.quiz.done').count()).toBe(1)
   await page.getByRole('link', { name: 'English' }).click()
   await page.waitForFunction(() => document.documentElement.lang === 'en')
-  expect(await page.locator('.chal h2').innerText()).toBe('Challenge: Defining the Minimal Service')
+  expect(await page.locator('.chal h2').textContent()).toBe('Challenge: Defining the Minimal Service')
   expect(await page.locator('.read math').count()).toBe(3)
   expect(await page.locator('#quiz-loading .verdict').innerText()).toBe('Right.')
   await page.getByRole('button', { name: 'Delete answers and plan' }).click()
   expect(await page.locator('.quiz.done').count()).toBe(0)
   expect(await page.evaluate(() => [localStorage.getItem('beralih.progress'), document.activeElement?.id])).toEqual([null, 'questions'])
+  await page.context().close()
+})
+
+test('after a reset nothing is chosen, here and in another tab, whether it was committed or not', async () => {
+  const page = await visit(browser, site.url)
+  const other = await page.context().newPage()
+  await other.goto(site.url)
+  await other.waitForFunction(() => document.querySelector('.seg [aria-pressed=true]'))
+  await option(page, 'loading', 'start').check()
+  await button(page, 'loading').click()
+  await option(page, 'notebook', 'gpu').check()
+  await option(other, 'notebook', 'python').check()
+  await other.locator('#quiz-loading .verdict').waitFor()
+  await page.getByRole('button', { name: 'Hapus jawaban dan rencana' }).click()
+  for (const tab of [page, other]) {
+    await expect.poll(() => tab.locator('.quiz.done').count()).toBe(0)
+    expect(await tab.locator('.quiz input:checked').count()).toBe(0)
+    expect(await tab.locator('.quiz .btn[aria-disabled=true]').count()).toBe(3)
+  }
+  await page.context().close()
+})
+
+test('full storage is called full', async () => {
+  const page = await visit(browser, site.url)
+  await page.evaluate(() => {
+    for (let size = 1 << 22, name = 0; size > 0; name++) {
+      try {
+        localStorage.setItem(`filler ${name}`, 'x'.repeat(size))
+      } catch {
+        size >>= 1
+      }
+    }
+  })
+  await option(page, 'loading', 'first').check()
+  await button(page, 'loading').click()
+  expect(await page.locator('.progress').innerText()).toContain('Penyimpanan peramban ini penuh')
+  await page.evaluate(() => localStorage.clear())
+  await button(page, 'loading').click()
+  expect(await page.locator('.progress').innerText()).toContain('disimpan di peramban ini saja')
   await page.context().close()
 })
 

@@ -1,9 +1,11 @@
 // Beyond the first visit and beyond its own window: offline, and in another page's frame.
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { createServer } from 'node:http'
+import { join } from 'node:path'
 import type { AddressInfo } from 'node:net'
-import type { Browser } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { launch, notice, run, startSite, topFive, visit, type Site } from './harness'
+import { bundle, launch, notice, patience, run, startSite, topFive, visit, web, type Site } from './harness'
 
 let browser: Browser
 let site: Site
@@ -26,11 +28,11 @@ test('after one visit with a run, the page opens, changes its language and predi
       const requests = await Promise.all(names.map(async (name) => (await caches.open(name)).keys()))
       return { names, paths: requests.flat().map(({ url }) => new URL(url).pathname) }
     })
-  await expect.poll(async () => (await listed()).paths.filter((path) => path.endsWith('.wasm')).length, { timeout: 20_000 }).toBe(3) // two builds of the core, and the runtime
+  await expect.poll(async () => (await listed()).paths.filter((path) => path.endsWith('.wasm')).length, { timeout: 20_000 }).toBe(2) // two builds of the core
   await expect.poll(async () => (await listed()).paths.some((path) => path.includes('pipeline.worker'))).toBe(true)
   const { names, paths } = await listed()
   expect(names).toHaveLength(1)
-  const kept = paths.filter((path) => /^\/(api|v2|bundle)|onnx/.test(path)).sort()
+  const kept = paths.filter((path) => /^\/(api|v2|bundle)|\.onnx|ort-wasm/.test(path)).sort()
   expect(kept).toEqual(['chelsea.png', 'coffee.png', 'dog1.jpg', 'dog2.jpg'].map((name) => `/bundle/golden/${name}`))
 
   await page.context().setOffline(true)
@@ -63,6 +65,71 @@ test('while there is a network, a page comes from it: no stale code', async () =
   await page.context().close()
 })
 
+test('another build takes the place of this one: the old cache is deleted, and nothing of it answers', async () => {
+  // The same files under another name of the program, as another build has them.
+  let build = 'A'
+  const dist = join(web, 'dist')
+  const program = readdirSync(join(dist, 'assets')).find((name) => /^index-[\w-]{8}\.js$/.test(name)) ?? ''
+  const renamed = 'index-OTHERONE.js'
+  const host = createServer((request, response) => {
+    const path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname)
+    if (path.endsWith(build === 'A' ? renamed : program)) return void response.writeHead(404).end() // a host holds one build
+    const file = path.startsWith('/bundle/') ? join(bundle, path.slice(8)) : join(dist, path.replace(/\/$/, '/index.html').replace(renamed, program))
+    if (!existsSync(file)) return void response.writeHead(404).end()
+    const types: Record<string, string> = { html: 'text/html', js: 'text/javascript', wasm: 'application/wasm', svg: 'image/svg+xml' }
+    const type = types[file.split('.').at(-1) ?? ''] ?? 'application/octet-stream'
+    let body: Buffer | string = readFileSync(file)
+    if (build === 'B' && /html|javascript/.test(type)) {
+      body = body.toString().replaceAll(program, renamed)
+      if (file.endsWith('index.html')) body = body.replace('<title>', '<title>B ')
+      if (file.endsWith('sw.js')) body = body.replace(/"version":"\w+"/, '"version":"bbbbbbbbbbbbbbbb"')
+    }
+    response.setHeader('Content-Type', type)
+    response.end(body)
+  })
+  await new Promise<void>((resolve) => host.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(host.address() as AddressInfo).port}/`
+  try {
+    const first = await visit(browser, url)
+    const context = first.context()
+    const cached = (page: Page) =>
+      page.evaluate(async () => {
+        const names = (await caches.keys()).filter((name) => name.startsWith('beralih-page '))
+        const requests = await Promise.all(names.map(async (name) => (await caches.open(name)).keys()))
+        return { names, programs: requests.flat().map(({ url }) => new URL(url).pathname).filter((path) => path.includes('/index-')) }
+      })
+    await first.locator('[data-reach=kept]').waitFor({ state: 'attached' })
+    expect((await cached(first)).programs).toContain(`/assets/${program}`)
+    build = 'B'
+    await first.reload()
+    expect(await first.title()).toMatch(/^B /)
+    await first.waitForFunction(() => document.querySelector('.seg [aria-pressed=true]'))
+    // The new worker waits for the last page that the old one serves.
+    await first.waitForFunction(async () => (await navigator.serviceWorker.getRegistration())?.waiting)
+    await first.close()
+    // It takes over once the browser has seen that page go; a visit that comes before is the old one's still.
+    let second = await context.newPage()
+    const visitAgain = async () => {
+      await second.close()
+      await new Promise((resolve) => setTimeout(resolve, 1000))
+      second = await context.newPage()
+      await second.goto(url)
+      return (await cached(second)).names
+    }
+    await expect.poll(visitAgain, { timeout: 30_000 * patience }).toEqual(['beralih-page / bbbbbbbbbbbbbbbb'])
+    expect((await cached(second)).programs).toContain(`/assets/${renamed}`)
+    expect((await cached(second)).programs).not.toContain(`/assets/${program}`)
+    await context.setOffline(true)
+    await second.reload()
+    expect(await second.title()).toMatch(/^B /)
+    await second.waitForFunction(() => document.querySelector('.seg [aria-pressed=true]'))
+    await context.close()
+  } finally {
+    host.closeAllConnections()
+    host.close()
+  }
+})
+
 test('a frame tells its height and what was done to the page that its address names, and to no other', async () => {
   const host = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://localhost')
@@ -75,7 +142,7 @@ test('a frame tells its height and what was done to the page that its address na
   interface Heard {
     type: string
     height?: number
-    statement?: { verb: { id: string } }
+    statement?: { verb: { id: string }; object: { id: string } }
     origin: string
   }
   try {
@@ -96,6 +163,8 @@ test('a frame tells its height and what was done to the page that its address na
     const frame = page.frames()[1]
     await frame?.locator('#run button').click()
     await expect.poll(async () => (await heard()).map(({ statement }) => statement?.verb.id.split('/').at(-1)), { timeout: 30_000 }).toContain('attempted')
+    // The frame shows /en/; what was done is called as it is in every language.
+    expect((await heard()).flatMap(({ statement }) => statement?.object.id ?? [])).toEqual([site.url, `${site.url}#run`])
     expect((await heard()).find(({ type }) => type === 'height')?.height).toBeGreaterThan(1000)
     expect(new Set((await heard()).map((message) => message.origin))).toEqual(new Set([new URL(site.url).origin]))
 

@@ -1,17 +1,55 @@
 // Pictures, storage, networks and servers that are not as they should be, on a page that is.
 import { existsSync, readFileSync } from 'node:fs'
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { crc32, deflateSync } from 'node:zlib'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { bundle, choose, launch, notice, run, terminal, topFive, visit, web } from './harness'
+import { bundle, choose, launch, notice, patience, run, terminal, topFive, visit, web } from './harness'
 
 let browser: Browser
 let host: Server
 /** What the server of this page does with a picture. */
-let classify: 'half' | 'drop' = 'half'
+let classify: 'half' | 'drop' | 'shape' = 'half'
+/** What it answers to GET /api/contract, and whether a bundle lies beside the page. */
+let contract: 'good' | 'slow' | 'half' | 'wrong' | 'other' | 'damaged' | 'broken' = 'good'
+let beside = true
+/** A host on a slow line, which sends ranges; what was asked of it. */
+let slowly = false
+let ranges: (string | undefined)[] = []
+
+const wrong = {
+  wrong: '{"contract": tru',
+  other: JSON.stringify({ schema: 'another.program/7', name: 'x' }),
+  /** As the page reads it, but not as the core does. */
+  damaged: readFileSync(join(bundle, 'contract.json'), 'utf8').replace('"bilinear"', '"blurry"'),
+}
+
+function answerContract(response: ServerResponse) {
+  if (contract === 'slow') return // until the page gives up
+  if (contract === 'broken') return void response.writeHead(500, { 'Content-Type': 'application/problem+json' }).end('{"detail":"on fire"}')
+  response.setHeader('Content-Type', 'application/json')
+  if (contract === 'half') {
+    response.writeHead(200, { 'Content-Length': 4000 })
+    response.write('{"schema": "beralih.contract/1", "na')
+    setTimeout(() => response.destroy(), 100)
+  } else {
+    response.end(contract === 'good' ? readFileSync(join(bundle, 'contract.json')) : wrong[contract])
+  }
+}
+
+async function sendSlowly(request: IncomingMessage, response: ServerResponse) {
+  const file = readFileSync(join(bundle, 'edge.onnx'))
+  ranges.push(request.headers.range)
+  const from = Number(/\d+/.exec(request.headers.range ?? '0'))
+  response.writeHead(from > 0 ? 206 : 200, { 'Content-Length': file.length - from, ...(from > 0 ? { 'Content-Range': `bytes ${from}-${file.length - 1}/${file.length}` } : {}) })
+  for (let at = from; at < file.length && !response.destroyed; at += 1_000_000) {
+    response.write(file.subarray(at, at + 1_000_000))
+    if (slowly) await new Promise((resolve) => setTimeout(resolve, 300))
+  }
+  response.end()
+}
 
 const types: Record<string, string> = { html: 'text/html', js: 'text/javascript', wasm: 'application/wasm', json: 'application/json', svg: 'image/svg+xml' }
 
@@ -20,9 +58,13 @@ beforeAll(async () => {
   // The page, the bundle, and a server that has a contract and breaks off its answers.
   host = createServer((request, response) => {
     const path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname)
-    const file = path === '/api/contract' ? join(bundle, 'contract.json') : path.startsWith('/bundle/') ? join(bundle, path.slice(8)) : join(web, 'dist', path.replace(/\/$/, '/index.html'))
+    if (path === '/api/contract') return answerContract(response)
+    if (path === '/bundle/edge.onnx') return void sendSlowly(request, response)
+    if (path === '/bundle/contract.json' && !beside) return void response.writeHead(404).end()
+    const file = path.startsWith('/bundle/') ? join(bundle, path.slice(8)) : join(web, 'dist', path.replace(/\/$/, '/index.html'))
     if (path === '/api/classify') {
       if (classify === 'drop') return void request.socket.destroy()
+      if (classify === 'shape') return void response.writeHead(200, { 'Content-Type': 'application/json' }).end('{"model":{"name":"resnet34","version":"1"},"timings_ms":{},"predictions":"none"}')
       response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': 900 })
       response.write('{"model": {"name": "resnet34", "ver')
       setTimeout(() => request.socket.destroy(), 200)
@@ -101,7 +143,66 @@ describe('pictures and answers', () => {
   })
 })
 
+describe('a server whose answers have another shape', () => {
+  test.each([
+    ['slow', 'timeout', 'within 10 seconds'],
+    ['half', 'cut_answer', 'answer broke off'],
+    ['wrong', 'nonsense', 'it is not JSON'],
+    ['other', 'nonsense', 'its schema is not beralih.contract/1'],
+    ['damaged', 'nonsense', 'contract.json: '],
+    ['broken', 'broken', 'status 500'],
+  ] as const)('its contract is %s: said, and the page goes on with the bundle beside it', async (kind, code, words) => {
+    contract = kind
+    const page = await visit(browser, english())
+    expect(await run(page)).toBe(code)
+    expect(await notice(page).innerText()).toContain(words)
+    expect(await terminal(page)).toContain('GET bundle/contract.json')
+    expect((await topFive(page))[0]).toMatchObject(['German shepherd', expect.stringMatching(/^0\.9/) as string, '–'])
+    await page.context().close()
+    contract = 'good'
+  })
+
+  test('without a bundle beside it, the contract of the last visit is used; on a first visit the failure is named', async () => {
+    beside = false
+    const page = await visit(browser, english())
+    await run(page)
+    expect(await terminal(page)).toContain('GET /api/contract')
+    contract = 'wrong'
+    expect(await run(page)).toBe('nonsense')
+    expect(await terminal(page)).toContain('kept contract.json')
+    expect((await topFive(page))[0]?.[0]).toBe('German shepherd')
+    await page.context().close()
+    const fresh = await visit(browser, english())
+    expect(await run(fresh)).toBe('contract_invalid')
+    expect(await notice(fresh).innerText()).toContain('it is not JSON')
+    await fresh.context().close()
+    contract = 'good'
+    beside = true
+  })
+
+  test('its prediction is JSON of another shape: not shown, and said', async () => {
+    classify = 'shape'
+    const page = await visit(browser, english())
+    expect(await run(page)).toBe('nonsense')
+    expect(await notice(page).innerText()).toContain('predictions is missing')
+    expect((await topFive(page))[0]).toMatchObject(['German shepherd', expect.any(String), '–'])
+    await page.context().close()
+    classify = 'drop'
+  })
+})
+
 describe('storage', () => {
+  test('a quota that is used up: the flow runs, and says that nothing is kept', async () => {
+    const page = await visit(browser, english(), { serviceWorkers: 'block' })
+    const devtools = await page.context().newCDPSession(page)
+    await devtools.send('Storage.overrideQuotaForOrigin', { origin: new URL(english()).origin, quotaSize: 1_000_000 })
+    classify = 'drop'
+    await run(page)
+    expect(await terminal(page)).toMatch(/edge\.onnx.*ok, downloaded, not kept/)
+    expect(await notice(page).innerText()).toContain('could not be kept because storage is full or blocked')
+    await page.context().close()
+  })
+
   test.each([
     ['blocked', () => Object.defineProperty(window, 'caches', { get: () => { throw new DOMException('blocked', 'SecurityError') } })],
     ['full', () => undefined],
@@ -147,6 +248,33 @@ describe('the model download', () => {
     expect(asked).toEqual([undefined, 'bytes=8000000-', 'bytes=16000000-'])
     expect(await terminal(page)).toMatch(/edge\.onnx {2}22 410 868 B {2}sha256 [0-9a-f]{8} ok/)
     await page.context().close()
+  })
+
+  test.each(['Stop', 'a closed tab'])('is put aside by %s, and the next press asks for the rest alone', async (how) => {
+    slowly = true
+    ranges = []
+    const page = await visit(browser, english())
+    await page.locator('#run button').click()
+    await page.waitForFunction(() => /edge\.onnx {2} *(1[5-9]|[2-9]\d) %/.test(document.querySelector('[role=log]')?.textContent ?? ''), null, { timeout: 30_000 * patience })
+    if (how === 'Stop') {
+      await page.locator('#run button').click()
+      await page.waitForFunction(() => document.querySelector('.notice')?.getAttribute('data-notice') === 'stopped')
+    }
+    const next = how === 'Stop' ? page : await page.context().newPage()
+    if (next !== page) {
+      await page.close()
+      await next.goto(english())
+      await next.waitForFunction(() => document.querySelector('.seg [aria-pressed=true]'))
+    }
+    slowly = false
+    await run(next)
+    const [, range] = ranges
+    expect(ranges).toHaveLength(2)
+    const from = Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1])
+    expect(from).toBeGreaterThan(1_000_000)
+    expect((await terminal(next)).replaceAll(/(?<=\d) (?=\d{3})/g, '')).toContain(`resumed at ${from} B, kept`)
+    expect((await topFive(next))[0]?.[0]).toBe('German shepherd')
+    await next.context().close()
   })
 
   test('in two tabs happens once: the second waits, and finds what the first has kept', async () => {

@@ -15,6 +15,7 @@ beforeEach(() => {
     match: async (key: string) => (stored.has(key) ? new Response(stored.get(key)) : undefined),
     put: async (key: string, response: Response) => void stored.set(key, new Uint8Array(await response.arrayBuffer())),
     delete: async (key: string) => stored.delete(key),
+    keys: async () => [...stored.keys()].map((url) => ({ url })),
   }
   vi.stubGlobal('caches', { open: async () => cache })
 })
@@ -94,6 +95,42 @@ describe('a download that broke off', () => {
     await expect(get()).rejects.toMatchObject({ code: 'download_cut', facts: { received: 3 } })
     vi.stubGlobal('fetch', served(content))
     expect((await get()).report).toMatchObject({ received: 5, resumedFrom: 0 })
+  })
+  test('is put aside while it runs: who stops it, or closes the tab, goes on later', async () => {
+    const large = new Uint8Array(1_000_000).map((_, i) => i % 251)
+    const model = { ...file, bytes: large.length, sha256: sha256(large) }
+    const take = () => obtain(model, 'http://a/edge.onnx', sha256, { progress: () => undefined, waiting: () => undefined })
+    const bodies: ReadableStreamDefaultController<Uint8Array>[] = []
+    const asked: (string | null)[] = []
+    vi.stubGlobal('fetch', async (_: string, { headers }: RequestInit = {}) => {
+      const range = new Headers(headers).get('Range')
+      asked.push(range)
+      const body = new ReadableStream<Uint8Array>({ start: (controller) => void bodies.push(controller) })
+      return new Response(body, range ? { status: 206, headers: { 'Content-Range': `bytes ${/\d+/.exec(range)?.[0]}-999999/1000000` } } : {})
+    })
+    void take().catch(() => undefined)
+    await vi.waitFor(() => expect(bodies).toHaveLength(1))
+    bodies[0]?.enqueue(large.slice(0, 300_000))
+    await vi.waitFor(() => expect(stored.size).toBe(1))
+    bodies[0]?.enqueue(large.slice(300_000, 310_000)) // too little to be worth a write, and too soon
+    await new Promise((resolve) => setTimeout(resolve, 550))
+    bodies[0]?.enqueue(large.slice(310_000, 700_000))
+    await vi.waitFor(() => expect(stored.size).toBe(2))
+    // The tab is gone: nothing more comes of the first download, and the next one goes on behind what was put aside.
+    const next = take()
+    await vi.waitFor(() => expect(bodies).toHaveLength(2))
+    expect(asked).toEqual([null, 'bytes=700000-'])
+    bodies[1]?.enqueue(large.slice(700_000))
+    bodies[1]?.close()
+    expect((await next).report).toMatchObject({ received: 300_000, resumedFrom: 700_000, stored: true })
+    expect([...stored.keys()]).toEqual([artifactKey(model.sha256)])
+  })
+  test('what a host compresses is told by its size on the way', async () => {
+    vi.stubGlobal('fetch', async () => new Response(content, { headers: { 'Content-Encoding': 'br', 'Content-Length': '3' } }))
+    expect((await get()).report).toMatchObject({ received: 5, compressed: 3 })
+    stored.clear()
+    vi.stubGlobal('fetch', async () => new Response(content, { headers: { 'Content-Length': '5' } }))
+    expect((await get()).report.compressed).toBeNull()
   })
   test('whose first part was altered is refused as a whole, and nothing of it stays', async () => {
     vi.stubGlobal('fetch', breaking(1, true))

@@ -1,9 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { languages, loadContent, pathOf } from '../../content'
 import { loadProse } from '../../content/prose'
 import type { RichText } from '../../content/schema'
+import { defaultModelBytes, defaultSamples } from '../../src/lib/lesson/default-bundle'
 import { pageFailureCodes, serverFailureCodes } from '../../src/lib/lesson/failures'
 import { factsFor } from '../../src/lib/lesson/messages'
 import { formatFor } from '../../src/lib/lesson/format'
@@ -79,6 +81,13 @@ describe('content', async () => {
       if (path !== 'page.title' && typeof value === 'string') expect(value, path).not.toMatch(/pengembangan/i)
     }
   })
+})
+
+const contract = join(process.env.BERALIH_BUNDLE ?? fileURLToPath(new URL('../../../models/bundles/resnet34', import.meta.url)), 'contract.json')
+test.skipIf(!existsSync(contract))('what the page says of the default bundle beforehand is the bundle’s', () => {
+  const { files } = JSON.parse(readFileSync(contract, 'utf8')) as { files: { role: string; path: string; bytes: number }[] }
+  expect(files.find(({ role }) => role === 'edge_model')?.bytes).toBe(defaultModelBytes)
+  expect(files.filter(({ role }) => role === 'golden_image').map(({ path }) => path)).toEqual(defaultSamples)
 })
 
 const source = join(process.env.BERALIH_SHARED ?? '', 'LESSON.md')

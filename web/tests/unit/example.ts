@@ -18,6 +18,7 @@ export const loadRecord = {
   load: { hashes: 300, program: 20, attach: 1.5, warm_up: 200, golden: 70, total: 650 },
   artifacts: [
     { role: 'labels', path: 'labels.txt', bytes: 9, sha256: hash },
+    { role: 'architecture', path: 'architecture.pt', bytes: 22_605, sha256: hash },
     { role: 'weights', path: 'weights.safetensors', bytes: 87_000_000, sha256: hash, dtype: 'F32', tensors: 110, parameters: 21_797_672 },
   ],
   memory: { rss_bytes: 410_000_000, anonymous_bytes: 1 },

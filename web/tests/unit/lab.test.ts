@@ -1,20 +1,31 @@
 import { describe, expect, test } from 'vitest'
 import { languages } from '../../content'
 import { loadLabContent } from '../../content/experiments'
+import { loadLiveContent } from '../../content/live'
 import { bmpOf, withoutAlpha } from '../../src/lib/lab/bmp'
 import { cropped, cutOf, halfToEven } from '../../src/lib/lab/geometry'
 import { poissonSchedule, randomOf } from '../../src/lib/lab/load/schedule'
-import { figuresOf, nextRate, searchSeconds, secondsOf, sustained, type Sent, type Tried } from '../../src/lib/lab/load/stage'
-import { parseRecorded, readRecorded } from '../../src/lib/lab/recorded'
+import { figuresOf, meetsBudget, nextRate, searchSeconds, secondsOf, sustained, type Sent, type Tried } from '../../src/lib/lab/load/stage'
+import { Plotted } from '../../src/lib/lab/plotted'
 import { logScale } from '../../src/lib/lab/scale'
 import { median, percentile, upperShare } from '../../src/lib/lab/statistics'
 import { differenceOf } from '../../src/lib/lab/tensor-difference'
 
 describe('words', async () => {
-  const all = await Promise.all(languages.map(async ({ language }) => ({ language, lab: await loadLabContent(language) })))
+  const all = await Promise.all(languages.map(async ({ language }) => ({ language, lab: await loadLabContent(language), live: await loadLiveContent(language) })))
   const paths = (value: unknown, path = ''): string[] =>
     typeof value === 'object' && value !== null ? Object.entries(value).flatMap(([key, inner]) => paths(inner, `${path}.${key}`)) : [path]
-  test.each(all)('$language has every key of the experiments', ({ lab }) => expect(paths(lab)).toEqual(paths(all[0]?.lab)))
+  const texts = (value: unknown): string[] =>
+    typeof value === 'object' && value !== null ? Object.values(value).flatMap(texts) : typeof value === 'string' ? [value] : []
+  test.each(all)('$language has every key of the experiments, and no empty text', ({ lab, live }) => {
+    expect(paths(lab)).toEqual(paths(all[0]?.lab))
+    expect(paths(live)).toEqual(paths(all[0]?.live))
+    expect(texts(live).filter((text) => text.trim() === '')).toEqual([])
+  })
+  test('the languages differ in what a server in lab mode runs', () => {
+    const [first, second] = all.map(({ live }) => texts(live).filter((text) => text.length > 20))
+    expect(first?.filter((text) => second?.includes(text))).toEqual([])
+  })
 })
 
 describe('pixels', () => {
@@ -70,9 +81,34 @@ describe('load', () => {
   test('a stage is judged from the scheduled time; refusals and lost ones miss', () => {
     const requests = [request(0, 0, 40), request(1, 500, 60), request(2, 510, 2, 'refused'), request(3, 1500, 30, 'failed')]
     expect(figuresOf({ requests })).toMatchObject({ sent: 4, answered: 2, refused: 1, failed: 1, missed: 3, p50: 40, p99: 60, waitSeconds: 7, mostInFlight: 2, lateP99: 1, holds: false })
-    expect(secondsOf({ rate: 2, seconds: 2, requests }).map(({ sent, answered, most }) => [sent, answered, most])).toEqual([[3, 2, 60], [1, 0, NaN]])
+    expect(secondsOf({ seconds: 2, requests }).map(({ sent, answered, most }) => [sent, answered, most])).toEqual([[3, 2, 60], [1, 0, NaN]])
+    expect(secondsOf({ seconds: 2, requests: [request(0, -0.5, 40), request(1, 2000.4, 50)] }).map(({ sent }) => sent)).toEqual([1, 1])
     expect(figuresOf({ requests: Array.from({ length: 40 }, (_, i) => request(i, i * 10, i === 0 ? 90 : 9)) }).holds).toBe(true)
     expect(figuresOf({ requests: [] }).holds).toBe(false)
+  })
+  test('a run meets the budget, or misses it, by its own requests', () => {
+    const run = (late: number, of: number) => figuresOf({ requests: Array.from({ length: of }, (_, i) => request(i, i * 20, i < late ? 90 : 40)) })
+    expect(meetsBudget(run(0, 200))).toBe(true)
+    expect(meetsBudget(run(2, 200))).toBe(true) // one in a hundred may be late
+    expect(meetsBudget(run(3, 200))).toBe(false)
+    // Whoever is refused was not served in time, however quickly the others were.
+    const refusing = figuresOf({ requests: Array.from({ length: 200 }, (_, i) => request(i, i * 20, 2, i < 3 ? 'refused' : 'ok')) })
+    expect(refusing.p99).toBe(2)
+    expect(meetsBudget(refusing)).toBe(false)
+    expect(meetsBudget(figuresOf({ requests: [] }))).toBe(false)
+  })
+  test('points of a live chart stay in order while answers overtake each other', () => {
+    const plotted = new Plotted()
+    for (const [at, ms, outcome] of [[1, 40, 'ok'], [3, 60, 'ok'], [2, 2, 'refused'], [0.5, 0, 'ok'], [4, 5000, 'failed']] as const) plotted.add({ at, ms, outcome })
+    expect(plotted.at).toEqual([0.5, 1, 2, 3, 4])
+    expect(plotted.within).toEqual([0.1, 40, null, null, null])
+    expect(plotted.over).toEqual([null, null, null, 60, null])
+    expect(plotted.unanswered.map((value) => value !== null)).toEqual([false, false, true, false, true])
+    expect(plotted.crosses).toBe(2)
+    expect(plotted.decades()).toEqual({ least: 0.1, most: 100, ticks: [0.1, 1, 10, 100] })
+    plotted.add({ at: 5, ms: 1500, outcome: 'ok' })
+    expect(plotted.decades().most).toBe(10_000)
+    expect(new Plotted().decades()).toMatchObject({ least: 10, most: 100 })
   })
   test.each([[10, 45], [30, 12], [45, 0], [4, 300]])('the search finds what a machine of %i ms sustains: %i/s', (singleMs, capacity) => {
     const tried: Tried[] = []
@@ -88,49 +124,4 @@ describe('load', () => {
     expect(scale.ticks).toEqual([1, 10, 100, 1000])
     expect([1, 10, 1000, 1e6, 0].map(scale.at)).toEqual([0, 100, 300, 300, 0])
   })
-})
-
-describe('recorded results', () => {
-  const file = (change: object = {}) =>
-    JSON.stringify({
-      schema: 'beralih.recorded/1',
-      experiment: 'python-or-cpp',
-      recorded_at: '2026-03-01T08:00:00Z',
-      machine: 'a machine',
-      versions: { libtorch: '1.13.1' },
-      series: [{ id: 'native', name: 'beralih serve', requests: 100, latency_ms: { p50: 1, p90: 2, p99: 3, max: 4 } }],
-      ...change,
-    })
-  test('are read, newest first, each for its experiment', () => {
-    expect(parseRecorded(file())?.series[0]).toMatchObject({ refused: 0, lost: 0, recoveryMs: null, ms: { p50: 1, p90: 2, p99: 3, max: 4 } })
-    const newer = file({ recorded_at: '2026-04-01T08:00:00Z' })
-    const { found, unreadable } = readRecorded([file(), newer, file({ schema: 'something/2' })], 'python-or-cpp')
-    expect(found.map(({ recordedAt }) => recordedAt)).toEqual(['2026-04-01T08:00:00Z', '2026-03-01T08:00:00Z'])
-    expect(unreadable).toEqual([])
-    expect(readRecorded([file()], 'failure').found).toEqual([])
-  })
-  test('the benchmark of the services is one, at the rate that all were given', () => {
-    const load = { at: '10/s', rate: 10, served_per_s: 10.5, refused: 1, failed: 2, latency_ms: { p50: 10, p75: 15, p90: 20, p95: 25, p99: 30, max: 40 } }
-    const services = {
-      schema: 'beralih.services/1',
-      quick: false,
-      date: '2026-03-01T08:00:00+00:00',
-      machine: { cpu: 'a processor', cores: 2, versions: { torch: '1.13' } },
-      server_cores: 1,
-      seconds_per_load: 6,
-      peers: { native: { killed_to_ready_s: 0.5, loads: [load, { at: '0.5 x capacity' }] } },
-    }
-    const { found, unreadable } = readRecorded([JSON.stringify(services), JSON.stringify({ ...services, quick: true })], 'python-or-cpp')
-    expect(unreadable).toEqual([])
-    expect(found).toHaveLength(1)
-    expect(found[0]).toMatchObject({ machine: 'a processor, 1/2 threads', series: [{ name: 'native', requests: 66, lost: 2, recoveryMs: 500, ms: { p50: 10, p99: 30 } }] })
-    expect(readRecorded([JSON.stringify({ ...services, peers: { native: {} } })], 'python-or-cpp').unreadable[0]).toContain('loads[0]')
-  })
-  test.each([
-    ['{}', 'schema is missing'],
-    [file({ experiment: 'other' }), 'experiment is not one of'],
-    [file({ machine: 3 }), 'machine is missing'],
-    [file({ recorded_at: 'yesterday' }), 'recorded_at is not a time'],
-    [file({ series: [{ id: 'a', name: 'a', requests: 1, latency_ms: { p50: 9, p90: 2, p99: 3, max: 4 } }] }), 'does not ascend'],
-  ])('%s is refused', (text, reason) => expect(readRecorded([text], 'python-or-cpp').unreadable[0]).toContain(reason))
 })

@@ -20,6 +20,12 @@ describe('the learner’s progress', () => {
     expect(hasProgress(parseProgress(text))).toBe(false)
   })
 
+  test('counts the tries of a question that is open again', () => {
+    const open = { ...written, answers: { notebook: { choice: null, tries: 3 } } }
+    expect(parseProgress(JSON.stringify(open)).answers).toEqual(open.answers)
+    expect(rightAnswers(parseProgress(JSON.stringify(open)))).toBe(0)
+  })
+
   test('keeps what the page still has when questions, options and choices have gone', () => {
     const older = {
       ...written,
@@ -27,7 +33,7 @@ describe('the learner’s progress', () => {
       plan: { ...written.plan, choices: { loading: 'never', replicas: '3', gone: 'x' }, artifacts: ['gone', 'labels', 'labels'], notes: { structure: 'x'.repeat(9999), artifact: 7 } },
     }
     const { answers, plan } = parseProgress(JSON.stringify(older))
-    expect(answers).toEqual({ notebook: { choice: 'gpu', tries: 1 }, loading: { choice: 'first', tries: 1 } })
+    expect(answers).toEqual({ notebook: { choice: 'gpu', tries: 1 }, conversion: { choice: null, tries: 1 }, loading: { choice: 'first', tries: 1 } })
     expect(plan.choices).toEqual({ replicas: '3' })
     expect(plan.artifacts).toEqual(['labels'])
     expect(plan.notes).toEqual({ structure: 'x'.repeat(longestNote), artifact: '' })

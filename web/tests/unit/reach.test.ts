@@ -7,7 +7,7 @@ import { manifestOf, scriptOf } from '../../scripts/service-worker.mjs'
 
 describe('the service worker’s manifest', () => {
   const files = (index = '<p>') =>
-    new Map(Object.entries({ 'index.html': index, 'en/index.html': 'x', 'assets/a-1.js': 'a', 'assets/a-1.js.br': 'b', 'assets/core.wasm': 'c', 'assets/pipeline.worker-1.js': 'd', 'robots.txt': 'r', 'sw.js': 's' }))
+    new Map(Object.entries({ 'index.html': index, 'en/index.html': 'x', 'assets/a-1.js': 'a', 'assets/a-1.js.br': 'b', 'assets/core.wasm': 'c', 'assets/ort-wasm-1.wasm': 'o', 'assets/pipeline.worker-1.js': 'd', 'robots.txt': 'r', 'sw.js': 's' }))
   test('names the build’s files, the heavy ones apart', () => {
     expect(manifestOf(files())).toEqual({ version: expect.stringMatching(/^[0-9a-f]{16}$/) as string, shell: ['./assets/a-1.js', './en/', './'], later: ['./assets/core.wasm', './assets/pipeline.worker-1.js'] })
   })

@@ -7,12 +7,12 @@ import { advance, startedRun } from '../../src/lib/lesson/run'
 import { answer, hash, loadRecord } from './example'
 
 const digits = (digit: string) => digit.repeat(64)
-const contract = { name: 'resnet34', version: '1.0.0', inputName: 'input', inputShape: [-1, 3, 227, 227], classes: 1000, files: [] }
+const contract = { name: 'resnet34', version: '1.0.0', inputName: 'input', inputShape: [-1, 3, 227, 227], classes: 1000, input: null, output: null, files: [] }
 const events: FlowEvent[] = [
   { at: 1, kind: 'core-ready', version: '1.0.0', simd: true, bytes: 1, ms: 1 },
   { at: 2, kind: 'contract-read', origin: 'server', url: '', bytes: 1, announcedHash: null, contract, sha256: digits('c'), preprocessingText: '', preprocessingHash: digits('d') },
-  { at: 3, kind: 'artifact-ready', role: 'edge_model', path: 'edge.onnx', bytes: 9, sha256: digits('e'), source: 'kept', received: 0, resumedFrom: 0, ms: 1, stored: true },
-  { at: 4, kind: 'session-ready', createMs: 1, warmUpMs: 1, runtimeBytes: 1, threads: 2, version: '1.30.0', reused: false, network: null },
+  { at: 3, kind: 'artifact-ready', role: 'edge_model', path: 'edge.onnx', bytes: 9, sha256: digits('e'), source: 'kept', received: 0, resumedFrom: 0, compressed: null, ms: 1, stored: true },
+  { at: 4, kind: 'session-ready', createMs: 1, warmUpMs: 1, threads: 2, input: { name: 'input', shape: [1], dtype: 'float32' }, output: { name: 'logits', shape: [1], dtype: 'float32' }, version: '1.30.0', reused: false, network: null },
   { at: 5, kind: 'server-loaded', record: parseLoadRecord(JSON.stringify(loadRecord)) },
   {
     at: 6, kind: 'preprocessed', name: 'dog.jpg', inputBytes: 10, format: 'jpeg', width: 600, height: 400, shape: [1, 3, 227, 227], dtype: 'float32',

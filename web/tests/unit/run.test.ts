@@ -7,7 +7,7 @@ import { clock, compareTensors, equalDigits, pageStages, serverLoadMs, serverSta
 import { formatFor } from '../../src/lib/lesson/format'
 import { noticeFor } from '../../src/lib/lesson/messages'
 import { advance, startedRun } from '../../src/lib/lesson/run'
-import { appendLine, groupedBytes, lineFor } from '../../src/lib/lesson/terminal'
+import { appendLine, groupedBytes, lineFor, terminalText } from '../../src/lib/lesson/terminal'
 import { answer, loadRecord } from './example'
 
 const hash = (digit: string) => digit.repeat(64)
@@ -58,7 +58,7 @@ describe('terminal', () => {
     const run = runOf(
       announced,
       { at: 2, kind: 'artifact-progress', ...base, received: 11_205_434 },
-      { at: 3, kind: 'artifact-ready', ...base, role: 'edge_model', sha256: hash('a'), source: 'kept', received: 0, resumedFrom: 0, ms: 5, stored: true },
+      { at: 3, kind: 'artifact-ready', ...base, role: 'edge_model', sha256: hash('a'), source: 'kept', received: 0, resumedFrom: 0, compressed: null, ms: 5, stored: true },
     )
     expect(run.lines).toHaveLength(1)
     expect(run.lines[0]).toMatchObject({ at: 3, text: expect.stringContaining('kept, 0 B downloaded') })
@@ -116,6 +116,24 @@ describe('run', () => {
     expect((await say('id')).title).toBe('Halaman memprediksi sendiri. Server tidak menjawab.')
     expect((await say('en')).title).toBe('The page predicted alone. The server does not answer.')
     expect(noticeFor(run, await loadContent('en'), formatFor('en'))).toMatchObject({ tone: 'live', title: 'Done.' })
+  })
+  test('without the page’s own model the server’s prediction is shown, and why; without both the run has failed', async () => {
+    const unable: FlowEvent = { at: 1, kind: 'page-unable', failure: { code: 'simd_missing', facts: {} } }
+    const english = await loadContent('en')
+    const alone = runOf(unable, preprocessed, answered, { at: 2, kind: 'ended' })
+    expect(alone.phase).toBe('done')
+    expect(noticeFor(alone, english, formatFor('en'))).toMatchObject({ tone: 'over', title: 'The server predicted; the page did not. This browser cannot run the page’s own model.' })
+    expect(lineFor(unable)).toMatchObject({ tone: 'over', text: 'no session in this page: simd_missing' })
+    const neither = runOf(unable, preprocessed, { at: 2, kind: 'failed', failure: { code: 'simd_missing', facts: {} } }, { at: 3, kind: 'ended' })
+    expect(noticeFor(neither, english, formatFor('en')).title).toBe('This browser cannot run the page’s own model.')
+  })
+  test('memory that is measured after the end is no part of the run’s time', () => {
+    expect(advance(run, { at: 9000, kind: 'memory-measured', bytes: 5 })).toEqual({ ...run, pageMemory: 5 })
+  })
+  test('the terminal’s text is what it shows, line by line', () => {
+    expect(terminalText(runOf(predicted, answered).lines, 'Ready.')).toBe(
+      '> Ready.\n1.200 page   forward 200.0 ms: class 235 0.9700\n1.300 server 200 in 50.0 ms, tensor abababab, forward 40.0 ms (cpu): German shepherd 0.9800\n',
+    )
   })
   test('numbers follow the language', () => {
     expect(formatFor('id').ms(1234.56)).toBe('1.234,6')

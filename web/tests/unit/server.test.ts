@@ -26,7 +26,8 @@ describe('load record', () => {
   test('is read', () => {
     const read = parseLoadRecord(JSON.stringify(loadRecord))
     expect(read.ms).toEqual({ hashes: 300, program: 20, attach: 1.5, warmUp: 200, golden: 70, ready: 650 })
-    expect(read.files.map(({ parameters }) => parameters)).toEqual([null, 21_797_672])
+    expect(read.files.map(({ parameters }) => parameters)).toEqual([null, null, 21_797_672])
+    expect(read.files.map(({ dtype }) => dtype)).toEqual([null, null, 'F32'])
   })
   test.each([
     ['not JSON', 'loading'],
@@ -94,7 +95,11 @@ describe('contract', () => {
     output: { shape: [-1, 1000] },
     files: [{ role: 'labels', path: 'labels.txt', bytes: 9, sha256: hash }],
   }
-  test('is summarized', () => expect(summarizeContract(JSON.stringify(contract)).classes).toBe(1000))
+  test('is summarized', () => expect(summarizeContract(JSON.stringify(contract))).toMatchObject({ classes: 1000, input: null, output: null }))
+  test('its tensors are named where it names them', () => {
+    const named = { ...contract, output: { name: 'logits', datatype: 'FP32', shape: [-1, 1000] } }
+    expect(summarizeContract(JSON.stringify(named)).output).toEqual({ name: 'logits', dtype: 'float32', shape: [-1, 1000] })
+  })
   test.each([
     ['not JSON', '{'],
     ['schema', JSON.stringify({ ...contract, schema: 'other/1' })],

@@ -7,12 +7,23 @@ export interface BundleFile {
   sha256: string
 }
 
+/** A tensor of the model's border; a side that may vary is -1. */
+export interface Port {
+  name: string
+  shape: number[]
+  /** float32, uint8, … */
+  dtype: string
+}
+
 export interface ContractSummary {
   name: string
   version: string
   inputName: string
   inputShape: number[]
   classes: number
+  /** As the contract names them; null where it does not. */
+  input: Port | null
+  output: Port | null
   files: BundleFile[]
 }
 
@@ -27,6 +38,13 @@ function isBundleFile(value: unknown): value is BundleFile {
     typeof value.sha256 === 'string' &&
     /^[0-9a-f]{64}$/.test(value.sha256)
   )
+}
+
+const datatypes: Record<string, string> = { FP32: 'float32', UINT8: 'uint8' }
+
+function portOf(value: unknown): Port | null {
+  if (!isRecord(value) || typeof value.name !== 'string' || typeof value.datatype !== 'string' || !Array.isArray(value.shape)) return null
+  return { name: value.name, shape: value.shape.map(Number), dtype: datatypes[value.datatype] ?? value.datatype }
 }
 
 /** Throws an Error that says what is missing. */
@@ -46,7 +64,7 @@ export function summarizeContract(text: string): ContractSummary {
   if (typeof classes !== 'number' || classes < 1) throw new Error('output.shape is missing')
   if (!Array.isArray(files) || !files.every(isBundleFile)) throw new Error('files is not a list of path, bytes and sha256')
   const inputShape = Array.isArray(input.shape) ? input.shape.filter((side): side is number => typeof side === 'number') : []
-  return { name, version, inputName: input.name, inputShape, classes, files }
+  return { name, version, inputName: input.name, inputShape, classes, input: portOf(input), output: portOf(output), files }
 }
 
 export const fileOfRole = (contract: ContractSummary, role: string) => contract.files.find((file) => file.role === role)

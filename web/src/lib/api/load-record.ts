@@ -8,6 +8,7 @@ export interface LoadedFile {
   bytes: number
   sha256: string
   /** Of the weights alone. */
+  dtype: string | null
   parameters: number | null
 }
 
@@ -34,6 +35,7 @@ function loadedFile(value: unknown, position: number): LoadedFile {
     path: text(json.path, `${name}.path`),
     bytes: number(json.bytes, `${name}.bytes`),
     sha256: hash(json.sha256, `${name}.sha256`),
+    dtype: json.dtype === undefined ? null : text(json.dtype, `${name}.dtype`),
     parameters: json.parameters === undefined ? null : number(json.parameters, `${name}.parameters`),
   }
 }

@@ -10,6 +10,8 @@ import { LabRefusal } from './server-lab'
 export interface LabProps {
   lesson: Lesson
   text: LabContent
+  /** A server in lab mode answers, though it does not offer this experiment. */
+  labServer?: boolean
 }
 
 export class LabRun {

@@ -3,7 +3,7 @@
 import { serverAddress } from '../api/address'
 import type { UntimedEvent } from '../lesson/events'
 import { RunError, type ServerFailure } from '../lesson/failures'
-import { findContract, obtainArtifact, openContract, pipelineOf, readInput, refusalOf, requireFile, type OpenedContract, type Situation } from '../lesson/flow'
+import { findContract, obtainArtifact, obtainModel, pipelineOf, readInput, refusalOf, requireFile, useContract, type OpenedContract, type Situation } from '../lesson/flow'
 import type { Lesson } from '../lesson/lesson.svelte'
 import type { Pipeline } from '../worker/client'
 
@@ -47,9 +47,10 @@ export async function prepare(lesson: Lesson, { stop, onDownload }: PrepareOptio
   const situation: Situation = { ...options, tell, pipeline }
 
   const refusal = await refusalOf(options)
-  const [, { found, failure }] = await Promise.all([pipeline.call('start', []), findContract(situation, refusal === null)])
+  const starting = pipeline.call('start', [])
+  const [core, { found, failure }] = await Promise.all([starting, findContract(situation, refusal === null, starting)])
   stop.throwIfAborted()
-  const contract = await openContract(situation, found)
+  const contract = await useContract(situation, found)
   const labelsFile = requireFile(contract, 'labels', 'labels.txt')
   const model = requireFile(contract, 'edge_model', 'edge.onnx')
   const { inputName, classes } = contract.summary
@@ -58,7 +59,7 @@ export async function prepare(lesson: Lesson, { stop, onDownload }: PrepareOptio
   const labels = await pipeline.call('readLabels', [labelsFile])
   stop.throwIfAborted()
   const load = async () => {
-    await obtainArtifact(situation, model, contract.bundle)
+    await obtainModel(situation, model, contract, core)
     await pipeline.call('createSession', [model, inputName])
   }
   const before = performance.now()

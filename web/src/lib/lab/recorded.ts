@@ -1,16 +1,29 @@
 // Results that were measured elsewhere and travel with this build: tests/bench/results/*.json. Whatever is shown of
 // them is labelled "recorded", with its date and machine. A build without them shows none.
-import { number, parseRecord, record, text, timestamp, type Json } from '../api/json'
+import { number, parseRecord, record, text, timestamp, type Json } from '../api/json.ts'
 
 export const recordedSchema = 'beralih.recorded/1'
 /** What tests/bench/service_bench.py writes. */
 export const servicesSchema = 'beralih.services/1'
-export const recordedExperiments = ['python-or-cpp', 'when-to-load', 'failure', 'challenge'] as const
+/** `challenge-gpu` is what tests/bench/gpu_bench.py publishes; `challenge` was recorded without a card. */
+export const recordedExperiments = ['python-or-cpp', 'when-to-load', 'failure', 'challenge', 'challenge-gpu'] as const
 export type RecordedExperiment = (typeof recordedExperiments)[number]
+
+/** What was measured of a service beside the one common rate. */
+export interface ServiceFigures {
+  /** The common rate, requests per second. */
+  rate: number
+  imagesPerSecond: number
+  /** At 0.7 times what it can serve; null where that was not measured. */
+  loadedP99Ms: number | null
+  readyMs: number
+  residentBytes: number
+  privateBytes: number
+}
 
 export interface RecordedSeries {
   id: string
-  /** What it is called everywhere; a program's name needs no translation. */
+  /** What the program that measured calls it; shown where the page has no words for the id. */
   name: string
   requests: number
   refused: number
@@ -18,6 +31,7 @@ export interface RecordedSeries {
   /** From a kill to the next answer, where one was done. */
   recoveryMs: number | null
   ms: { p50: number; p90: number; p99: number; max: number }
+  service: ServiceFigures | null
 }
 
 export interface Recorded {
@@ -45,30 +59,55 @@ function seriesOf(value: unknown, position: number): RecordedSeries {
     lost: optional(json, 'lost', `${at}.lost`),
     recoveryMs: json.recovery_ms === undefined ? null : number(json.recovery_ms, `${at}.recovery_ms`),
     ms: found,
+    service: null,
   }
 }
 
-/** Every service at the one rate that all of them were given. */
+const ownLoad = '0.7 x capacity'
+/** It has one client, which waits for each answer. */
+const naive = 'uvicorn naive'
+
+function serviceOf(name: string, value: unknown, seconds: number, position: number): RecordedSeries {
+  const at = `peers.${name}`
+  const peer = record(value, at)
+  const loads = Array.isArray(peer.loads) ? peer.loads.map((load, number) => record(load, `${at}.loads[${number}]`)) : []
+  const load = record(loads[0], `${at}.loads[0]`)
+  const refused = number(load.refused, `${at}.refused`)
+  const failed = number(load.failed, `${at}.failed`)
+  // Since a load has its own length, as long as its percentiles need.
+  const length = load.seconds === undefined ? seconds : number(load.seconds, `${at}.seconds`)
+  const served = Math.round(number(load.served_per_s, `${at}.served_per_s`) * length)
+  const recovery = 1000 * number(peer.killed_to_ready_s, `${at}.killed_to_ready_s`)
+  const own = loads.find((other) => other.at === ownLoad)
+  const memory = record(peer.memory_mb, `${at}.memory_mb`)
+  const bytes = (key: string) => 1e6 * number(memory[key], `${at}.memory_mb.${key}`)
+  const series = { id: name, name, requests: served + refused + failed, refused, lost: failed, recovery_ms: recovery, latency_ms: load.latency_ms }
+  return {
+    ...seriesOf(series, position),
+    service: {
+      rate: number(load.rate, `${at}.rate`),
+      imagesPerSecond: number(peer.capacity_per_s, `${at}.capacity_per_s`),
+      loadedP99Ms: own ? number(record(own.latency_ms, `${at}.latency_ms`).p99, `${at}.p99`) : null,
+      readyMs: 1000 * number(peer.ready_s, `${at}.ready_s`),
+      residentBytes: bytes('resident'),
+      privateBytes: bytes('private'),
+    },
+  }
+}
+
+/** Every service at the one rate that all of them were given, and what else was measured of it. */
 function parseServices(json: Json): Recorded | null {
   if (json.quick === true) return null // short rounds show that it works and nothing more
   const machine = record(json.machine, 'machine')
   const seconds = number(json.seconds_per_load, 'seconds_per_load')
-  const series = Object.entries(record(json.peers, 'peers')).map(([name, value]) => {
-    const at = `peers.${name}`
-    const peer = record(value, at)
-    const load = record(Array.isArray(peer.loads) ? peer.loads[0] : null, `${at}.loads[0]`)
-    const refused = number(load.refused, `${at}.refused`)
-    const failed = number(load.failed, `${at}.failed`)
-    const served = Math.round(number(load.served_per_s, `${at}.served_per_s`) * seconds)
-    const recovery = 1000 * number(peer.killed_to_ready_s, `${at}.killed_to_ready_s`)
-    return { id: name, name, requests: served + refused + failed, refused, lost: failed, recovery_ms: recovery, latency_ms: load.latency_ms }
-  })
   return {
     experiment: 'python-or-cpp',
     recordedAt: timestamp(json.date, 'date'),
     machine: `${text(machine.cpu, 'machine.cpu')}, ${number(json.server_cores, 'server_cores')}/${number(machine.cores, 'machine.cores')} threads`,
     versions: Object.fromEntries(Object.entries(record(machine.versions, 'machine.versions')).map(([name, version]) => [name, text(version, name)])),
-    series: series.map(seriesOf),
+    series: Object.entries(record(json.peers, 'peers'))
+      .filter(([name]) => name !== naive) // too slow for the rate of the others
+      .map(([name, peer], position) => serviceOf(name, peer, seconds, position)),
   }
 }
 
@@ -107,6 +146,29 @@ export function readRecorded(files: readonly string[], experiment: RecordedExper
       results.unreadable.push(error instanceof Error ? error.message : String(error))
     }
   }
-  results.found.sort((a, b) => b.recordedAt.localeCompare(a.recordedAt)) // the newest first
+  results.found.sort((a, b) => Date.parse(b.recordedAt) - Date.parse(a.recordedAt)) // the newest first
   return results
+}
+
+/** The newest of an experiment; of a card's runs the newest of each model. */
+export function newestOf({ found }: RecordedResults): Recorded[] {
+  const ids = ({ series }: Recorded) => series.map(({ id }) => id).join()
+  return found.filter((result, position) =>
+    found.slice(0, position).every((newer) => result.experiment === 'challenge-gpu' && ids(newer) !== ids(result)),
+  )
+}
+
+/** The services that compute the same with the same weights, each native one beside a Python one; only these are compared. */
+const pairs = [
+  ['native', 'uvicorn'],
+  ['native', 'uvicorn tuned'],
+  ['native', 'uvicorn optimized'],
+] as const
+
+export function comparedServices({ series }: Recorded): { native: RecordedSeries; other: RecordedSeries }[] {
+  const called = (id: string) => series.find((one) => one.id === id)
+  return pairs.flatMap(([ours, theirs]) => {
+    const [native, other] = [called(ours), called(theirs)]
+    return native && other ? [{ native, other }] : []
+  })
 }

@@ -17,7 +17,7 @@ export function enliven(panel: HTMLElement, lesson: Lesson) {
   /** Brings the running lines into the panel's own view; the page itself stays where it is. */
   function follow(sheet: HTMLElement | undefined) {
     const line = sheet?.querySelector<HTMLElement>('li.now')
-    if (sheet && line) sheet.scrollTop = line.offsetTop - sheet.clientHeight / 4
+    if (sheet && line) sheet.scrollTop += line.getBoundingClientRect().top - sheet.getBoundingClientRect().top - sheet.clientHeight / 4
   }
 
   tabs.forEach((tab, position) => {

@@ -20,6 +20,8 @@ export type FlowEvent = { /** ms since the press */ at: number } & (
   | { kind: 'artifact-progress'; path: string; bytes: number; received: number }
   | ({ kind: 'artifact-ready'; role: string; path: string; bytes: number } & ArtifactReady)
   | ({ kind: 'session-ready' } & SessionReady)
+  /** The page's own half ends here; the run goes on with the server. */
+  | { kind: 'page-unable'; failure: PageFailure }
   | { kind: 'server-loaded'; record: LoadRecord }
   | { kind: 'server-load-unknown'; failure: ServerFailure }
   | { kind: 'input-read'; name: string; bytes: number }
@@ -31,6 +33,8 @@ export type FlowEvent = { /** ms since the press */ at: number } & (
   | { kind: 'server-failed'; failure: ServerFailure; /** The server's own, of a 412. */ preprocessingText?: string }
   | { kind: 'failed'; failure: PageFailure }
   | { kind: 'ended' }
+  /** After the end: the browser measures in its own time. */
+  | { kind: 'memory-measured'; bytes: number }
 )
 
 type WithoutTime<Event> = Event extends { at: number } ? Omit<Event, 'at'> : never

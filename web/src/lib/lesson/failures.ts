@@ -11,6 +11,7 @@ export const pageFailureCodes = [
   'download_stalled',
   'download_altered',
   'download_too_long',
+  'simd_missing',
   'session_failed',
   'sample_unreachable',
   'empty_file',

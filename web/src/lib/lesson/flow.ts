@@ -2,9 +2,10 @@
 import type { ServerAddress } from '../api/address'
 import { fileOfRole, summarizeContract, type BundleFile, type ContractSummary } from '../api/contract'
 import { describeServerEvent, listenToRun, newRunId } from '../api/run-events'
-import { classify, fetchContract, fetchLoadRecord } from '../api/server'
+import { classify, fetchContract, fetchLoadRecord, type FetchedContract } from '../api/server'
 import { Pipeline } from '../worker/client'
-import type { ContractOpened } from '../worker/protocol'
+import { runtimeFile, runtimeUrl } from '../worker/runtime'
+import type { ContractOpened, CoreReady, PagePrediction, SessionReady } from '../worker/protocol'
 import type { Emit, FlowEvent, Step } from './events'
 import { RunError, type ServerFailure } from './failures'
 
@@ -52,54 +53,68 @@ interface FoundContract {
   url: string
   announcedHash: string | null
   origin: 'server' | 'bundle' | 'kept'
-  bundle: URL
+  opened: OpenedContract
 }
 
+const reasonOf = (error: unknown) => (error instanceof RunError ? (error.facts.detail ?? error.code) : error instanceof Error ? error.message : String(error))
+
 /**
- * The contract, from the first place that has one: the server, the folder beside the page, the last visit.
- * Says also why the server that images would go to cannot be used, if it cannot.
+ * The contract, from the first place that has one that can be read: the server, the folder beside the page, the last visit.
+ * Says also why the server that images would go to cannot be used, if it cannot. `core`: where the core is started.
  */
-export async function findContract(run: Situation, mayAskServer: boolean): Promise<{ found: FoundContract; failure: ServerFailure | null }> {
+export async function findContract(run: Situation, mayAskServer: boolean, core: Promise<unknown>): Promise<{ found: FoundContract; failure: ServerFailure | null }> {
   const { address, root, stop, pipeline } = run
   const server = address.kind !== 'invalid' && mayAskServer ? address.base : null
   let failure: ServerFailure | null = null
   let beside: FoundContract | null = null
+  /** What was wrong with the first that arrived and could not be read. */
+  let unreadable: string | null = null
+
+  /** Null: what arrived is no contract, and the next place is asked. */
+  async function opening(found: FetchedContract, origin: FoundContract['origin'], bundle: URL): Promise<FoundContract | null> {
+    await core
+    try {
+      const summary = summarizeContract(found.text)
+      const opened = await pipeline.call('openContract', [found.text])
+      return { ...found, origin, opened: { ...opened, summary, bundle } }
+    } catch (error) {
+      if (error instanceof RunError && error.code !== 'contract_invalid') throw error
+      unreadable ??= reasonOf(error)
+      return null
+    }
+  }
 
   if (server) {
     const outcome = await fetchContract(new URL('api/contract', server), stop)
-    if (outcome.ok) beside = { ...outcome.value, origin: 'server', bundle: new URL('bundle/', server) }
-    else failure = outcome.failure
+    if (outcome.ok) {
+      beside = await opening(outcome.value, 'server', new URL('bundle/', server))
+      if (!beside) failure = { code: 'nonsense', facts: { origin: server.origin, detail: `contract.json: ${unreadable ?? ''}` } }
+    } else failure = outcome.failure
   }
   // The page's edge model comes from the page's own host where that has one: nothing large crosses origins.
   if (!beside || address.kind === 'other') {
     for (const path of address.kind === 'own' && mayAskServer ? ['bundle/contract.json'] : ['bundle/contract.json', 'api/contract']) {
       const outcome = await fetchContract(new URL(path, root), stop)
-      if (!outcome.ok) continue
-      beside = { ...outcome.value, origin: path.startsWith('api') ? 'server' : 'bundle', bundle: new URL('bundle/', root) }
+      const opened = outcome.ok ? await opening(outcome.value, path.startsWith('api') ? 'server' : 'bundle', new URL('bundle/', root)) : null
+      if (!opened) continue
+      beside = opened
       break
     }
   }
   if (!beside) {
     const text = await pipeline.call('keptContract', [root.href])
-    if (text === null) throw new RunError('contract_unreachable')
-    beside = { text, url: root.href, announcedHash: null, origin: 'kept', bundle: new URL('bundle/', root) }
+    if (text !== null) beside = await opening({ text, url: root.href, announcedHash: null }, 'kept', new URL('bundle/', root))
   }
+  if (!beside) throw unreadable === null ? new RunError('contract_unreachable') : new RunError('contract_invalid', { detail: unreadable })
   return { found: beside, failure }
 }
 
-export async function openContract(run: Situation, found: FoundContract): Promise<OpenedContract> {
-  let summary: ContractSummary
-  try {
-    summary = summarizeContract(found.text)
-  } catch (error) {
-    throw new RunError('contract_invalid', { detail: error instanceof Error ? error.message : String(error) })
-  }
-  const opened = await run.pipeline.call('openContract', [found.text])
-  await run.pipeline.call('keepContract', [run.root.href, found.text])
-  const { origin, url, announcedHash } = found
-  const bytes = new TextEncoder().encode(found.text).length
-  run.tell({ kind: 'contract-read', origin, url, bytes, announcedHash, contract: summary, ...opened })
-  return { ...opened, summary, bundle: found.bundle }
+/** The contract that is used: it is told, and kept for a visit without a server. */
+export async function useContract(run: Situation, { text, url, announcedHash, origin, opened }: FoundContract): Promise<OpenedContract> {
+  await run.pipeline.call('keepContract', [run.root.href, text])
+  const { summary, bundle: _, ...hashes } = opened
+  run.tell({ kind: 'contract-read', origin, url, bytes: new TextEncoder().encode(text).length, announcedHash, contract: summary, ...hashes })
+  return opened
 }
 
 export function requireFile(contract: OpenedContract, role: string, name: string): BundleFile {
@@ -108,7 +123,8 @@ export function requireFile(contract: OpenedContract, role: string, name: string
   return file
 }
 
-export async function obtainArtifact({ pipeline, tell }: Situation, file: BundleFile, bundle: URL) {
+/** `at`: the file's own address, or the folder that its path starts from. */
+export async function obtainArtifact({ pipeline, tell }: Situation, file: BundleFile, at: URL) {
   const { role, path, bytes } = file
   tell({ kind: 'artifact-announced', path, bytes })
   let shown = 0
@@ -119,8 +135,15 @@ export async function obtainArtifact({ pipeline, tell }: Situation, file: Bundle
     tell({ kind: 'artifact-progress', path, bytes, received })
   }
   const waiting = () => tell({ kind: 'artifact-awaited', path, bytes })
-  const ready = await pipeline.call('fetchArtifact', [file, new URL(path, bundle).href], { progress, waiting })
+  const ready = await pipeline.call('fetchArtifact', [file, at.pathname.endsWith('/') ? new URL(path, at).href : at.href], { progress, waiting })
   tell({ kind: 'artifact-ready', role, path, bytes, ...ready })
+}
+
+/** All that the page's own prediction needs, 36 MB of it: not begun where it could not be used. */
+export async function obtainModel(run: Situation, model: BundleFile, contract: OpenedContract, { simd }: CoreReady) {
+  if (!simd) throw new RunError('simd_missing')
+  await obtainArtifact(run, runtimeFile, new URL(runtimeUrl()))
+  await obtainArtifact(run, model, contract.bundle)
 }
 
 /** A sample is a file of the bundle: checked like one, and kept for a visit without a server. */
@@ -168,8 +191,9 @@ function listen({ stop, tell }: Situation, base: URL, id: string) {
   return { end }
 }
 
-async function askServer(run: Situation, contract: OpenedContract, bytes: Uint8Array<ArrayBuffer>, contentType: string, hasEvents: boolean) {
-  if (run.address.kind === 'invalid') return
+/** Whether it predicted. */
+async function askServer(run: Situation, contract: OpenedContract, bytes: Uint8Array<ArrayBuffer>, contentType: string, hasEvents: boolean): Promise<boolean> {
+  if (run.address.kind === 'invalid') return false
   const { base } = run.address
   run.tell({ kind: 'request-sent', url: new URL('api/classify', base).href, bytes: bytes.length })
   const { preprocessingHash, preprocessingText } = contract
@@ -179,7 +203,7 @@ async function askServer(run: Situation, contract: OpenedContract, bytes: Uint8A
   await listening?.end()
   if (outcome.ok) {
     run.tell({ kind: 'server-answered', ...outcome.value })
-    return
+    return true
   }
   const { failure, serverPreprocessing } = outcome
   if (serverPreprocessing !== undefined) {
@@ -190,6 +214,7 @@ async function askServer(run: Situation, contract: OpenedContract, bytes: Uint8A
     }
   }
   run.tell({ kind: 'server-failed', failure, ...(serverPreprocessing === undefined ? {} : { preprocessingText: serverPreprocessing }) })
+  return false
 }
 
 /** The server loaded when it started: it is asked what that took, never to do it again. */
@@ -212,34 +237,42 @@ async function perform(run: Situation) {
     return result
   }
 
+  /** Why the page itself predicts nothing; the server still may. */
+  let pageFailure = null as RunError | null
+  const withoutPage = (error: unknown) => {
+    if (!(error instanceof RunError) || (error.code !== 'simd_missing' && error.code !== 'session_failed') || run.stop.aborted) throw error
+    pageFailure = error
+    tell({ kind: 'page-unable', failure: { code: error.code, facts: error.facts } })
+  }
+
   const refusal = await refusalOf(run)
-  const { found, serverFailure } = await step('preflight', async () => {
+  const { core, found, serverFailure } = await step('preflight', async () => {
     const memory = (navigator as { deviceMemory?: number }).deviceMemory ?? null
     const { crossOriginIsolated: isolated } = globalThis
     tell({ kind: 'browser-checked', threads: navigator.hardwareConcurrency, memoryGiB: memory, isolated, storage: 'caches' in globalThis })
-    const [core, contract] = await Promise.all([pipeline.call('start', []), findContract(run, refusal === null)])
+    const starting = pipeline.call('start', [])
+    const [core, contract] = await Promise.all([starting, findContract(run, refusal === null, starting)])
     tell({ kind: 'core-ready', ...core })
-    return { found: contract.found, serverFailure: refusal ?? contract.failure }
+    return { core, found: contract.found, serverFailure: refusal ?? contract.failure }
   })
   // A server that is there but busy may answer a moment later; one that is not cannot.
   const useServer = serverFailure === null || serverFailure.code === 'not_ready' || serverFailure.code === 'overloaded'
   if (serverFailure && !useServer) tell({ kind: 'server-failed', failure: serverFailure })
 
   const { contract, labels, model } = await step('artifacts', async () => {
-    const contract = await openContract(run, found)
+    const contract = await useContract(run, found)
     const labelsFile = requireFile(contract, 'labels', 'labels.txt')
     const model = requireFile(contract, 'edge_model', 'edge.onnx')
     await obtainArtifact(run, labelsFile, contract.bundle)
     const labels = await pipeline.call('readLabels', [labelsFile])
-    await obtainArtifact(run, model, contract.bundle)
+    await obtainModel(run, model, contract, core).catch(withoutPage)
     return { contract, labels, model }
   })
 
   // A server that has no load record is another program's, and has no events either.
   const hasEvents = await step('load', async () => {
-    const inPage = pipeline.call('createSession', [model, contract.summary.inputName]).then((session) => {
-      tell({ kind: 'session-ready', ...session })
-    })
+    const ready = (session: SessionReady) => tell({ kind: 'session-ready', ...session })
+    const inPage = pageFailure ? undefined : pipeline.call('createSession', [model, contract.summary.inputName]).then(ready).catch(withoutPage)
     const [, known] = await Promise.all([inPage, useServer ? readLoadRecord(run) : false])
     return known
   })
@@ -252,17 +285,32 @@ async function perform(run: Situation) {
     return input
   })
 
-  await step('forward', async () => {
-    const inPage = pipeline.call('predict', [contract.summary.classes]).then((prediction) => {
-      tell({ kind: 'page-predicted', labels, prediction })
-    })
-    await Promise.all([inPage, useServer ? askServer(run, contract, input.bytes, input.type, hasEvents) : undefined])
+  const answered = await step('forward', async () => {
+    const predicted = (prediction: PagePrediction) => tell({ kind: 'page-predicted', labels, prediction })
+    const inPage = pageFailure ? undefined : pipeline.call('predict', [contract.summary.classes]).then(predicted)
+    const [, answered] = await Promise.all([inPage, useServer ? askServer(run, contract, input.bytes, input.type, hasEvents) : false])
+    return answered
   })
+  if (pageFailure && !answered) throw pageFailure
+}
+
+/** What the page and its worker hold, where the browser measures it: isolated pages of Chromium, within some seconds. */
+async function pageMemory(): Promise<number | null> {
+  const { measureUserAgentSpecificMemory: measure } = performance as { measureUserAgentSpecificMemory?: () => Promise<{ bytes: number }> }
+  if (!measure || !crossOriginIsolated) return null
+  return measure.call(performance).then(
+    ({ bytes }) => bytes,
+    () => null,
+  )
 }
 
 export async function runFlow(options: FlowOptions): Promise<void> {
   const pressed = performance.now()
-  const tell: Emit = (event) => options.emit({ at: performance.now() - pressed, ...event } as FlowEvent)
+  let runtimeBroken = false
+  const tell: Emit = (event) => {
+    if ((event.kind === 'page-unable' || event.kind === 'failed') && event.failure.code === 'session_failed') runtimeBroken = true
+    options.emit({ at: performance.now() - pressed, ...event } as FlowEvent)
+  }
   const pipeline = pipelineOf()
   const end = () => pipeline.end()
   options.stop.addEventListener('abort', end)
@@ -274,6 +322,10 @@ export async function runFlow(options: FlowOptions): Promise<void> {
     tell({ kind: 'failed', failure: stopped ? { code: 'stopped', facts: {} } : { code, facts } })
   } finally {
     options.stop.removeEventListener('abort', end)
+    if (runtimeBroken) pipeline.end() // a runtime that did not start once refuses for good: the next press gets a new worker
     tell({ kind: 'ended' })
   }
+  void pageMemory().then((bytes) => {
+    if (bytes !== null) tell({ kind: 'memory-measured', bytes })
+  })
 }

@@ -7,19 +7,29 @@ const key = 'beralih.progress'
 
 export class Learner {
   progress = $state.raw<Progress>(noProgress)
-  /** Storage is blocked or full: the progress holds for this visit. */
-  kept = $state(true)
+  /** Why the progress holds for this visit only; null: it is kept. */
+  notKept = $state<'blocked' | 'full' | null>(null)
+  /** How often all of it was deleted, here or in another tab: what was chosen and not committed goes too. */
+  resets = $state(0)
 
   /** Called once the page is live: the prerendered text knows nobody's answers. */
   restore() {
     try {
       this.progress = parseProgress(localStorage.getItem(key))
     } catch {
-      this.kept = false
+      this.notKept = 'blocked'
     }
     window.addEventListener('storage', (event) => {
-      if (event.key === key || event.key === null) this.progress = parseProgress(event.newValue)
+      if (event.key !== key && event.key !== null) return
+      this.progress = parseProgress(event.newValue)
+      if (event.newValue === null) this.resets++
     })
+  }
+
+  /** The committed answer, if the question is not open. */
+  given(id: QuizId): { choice: OptionId } | null {
+    const choice = this.progress.answers[id]?.choice
+    return choice ? { choice } : null
   }
 
   answer(id: QuizId, choice: OptionId) {
@@ -29,9 +39,10 @@ export class Learner {
     if (quizzes.every((quiz) => this.progress.answers[quiz.id]?.choice === quiz.right)) publish({ kind: 'completed' })
   }
 
-  forget(id: QuizId) {
-    const { [id]: _, ...answers } = this.progress.answers
-    this.keep({ ...this.progress, answers })
+  /** Opens the question again; how often it was answered stays. */
+  reopen(id: QuizId) {
+    const tries = this.progress.answers[id]?.tries ?? 0
+    this.keep({ ...this.progress, answers: { ...this.progress.answers, [id]: { choice: null, tries } } })
   }
 
   plan(change: Partial<Plan>) {
@@ -40,10 +51,12 @@ export class Learner {
 
   reset() {
     this.progress = noProgress
+    this.resets++
     try {
       localStorage.removeItem(key)
+      this.notKept = null
     } catch {
-      this.kept = false
+      this.notKept = 'blocked'
     }
   }
 
@@ -51,9 +64,10 @@ export class Learner {
     this.progress = progress
     try {
       localStorage.setItem(key, JSON.stringify(progress))
-      this.kept = true
-    } catch {
-      this.kept = false
+      this.notKept = null
+    } catch (error) {
+      // What full storage throws; a browser that allows none throws a SecurityError.
+      this.notKept = error instanceof DOMException && error.name === 'QuotaExceededError' ? 'full' : 'blocked'
     }
   }
 }

@@ -3,13 +3,11 @@ import { languages, loadContent, pathOf } from '../../../content'
 import type { Content, LanguageName } from '../../../content/schema'
 import { serverAddress } from '../api/address'
 import { publish } from '../reach/activity'
+import { defaultSamples } from './default-bundle'
 import type { Input } from './flow'
 import { formatFor } from './format'
 import { Learner } from './learner.svelte'
 import { advance, idleRun, startedRun, type Run } from './run'
-
-/** The golden images of the default bundle, until a contract says which there are. */
-const defaultSamples = ['golden/coffee.png', 'golden/chelsea.png', 'golden/dog1.jpg', 'golden/dog2.jpg']
 
 interface Question {
   origin: string
@@ -68,7 +66,9 @@ export class Lesson {
         root: this.root,
         stop: stopper.signal,
         confirmUpload: (origin) => this.ask(origin, stopper.signal),
-        emit: (event) => (this.run = advance(this.run, event)),
+        emit: (event) => {
+          if (this.stopper === stopper) this.run = advance(this.run, event) // a late event is of a run that another has followed
+        },
       })
     } catch (error) {
       const at = performance.now() - pressed
@@ -77,8 +77,8 @@ export class Lesson {
     } finally {
       clearInterval(ticking)
       this.now = this.run.elapsed
-      const { failure, serverFailure, phase, elapsed } = this.run
-      publish({ kind: 'ran', outcome: failure?.code ?? serverFailure?.code ?? phase, ms: elapsed })
+      const { failure, serverFailure, pageFailure, phase, elapsed } = this.run
+      publish({ kind: 'ran', outcome: failure?.code ?? serverFailure?.code ?? pageFailure?.code ?? phase, ms: elapsed })
     }
   }
 

@@ -3,6 +3,8 @@ import type { Content, MessageFacts } from '../../../content/schema'
 import type { FailureFacts } from './failures'
 import type { Format } from './format'
 import type { Run } from './run'
+import { bytes as runtimeBytes } from 'virtual:onnx-runtime'
+import { defaultModelBytes } from './default-bundle'
 
 export interface Notice {
   tone: 'plain' | 'live' | 'over'
@@ -64,8 +66,9 @@ function outcome({ page, server }: Run, { state }: Content): string {
 
 export function noticeFor(run: Run, content: Content, format: Format): Notice {
   const { state, pageFailures, serverFailures, bench } = content
-  const idle = factsFor({}, format)
-  if (run.phase === 'idle') return { tone: 'plain', title: state.idle.title, text: state.idle.text(idle) }
+  if (run.phase === 'idle') {
+    return { tone: 'plain', title: state.idle.title, text: state.idle.text(format.megabytes(defaultModelBytes), format.megabytes(runtimeBytes)) }
+  }
   if (run.phase === 'running') {
     return { tone: 'live', title: run.step ? `${bench.steps[run.step]}.` : '', text: progress(run, content, format) }
   }
@@ -82,6 +85,11 @@ export function noticeFor(run: Run, content: Content, format: Format): Notice {
       title: `${alone ? state.doneAlone : state.doneRefused}. ${title}`,
       text: text(factsFor(facts, format)) + remarks(run, content, format),
     }
+  }
+  if (run.pageFailure) {
+    const { code, facts } = run.pageFailure
+    const { title, text } = pageFailures[code]
+    return { tone: 'over', title: `${state.doneServer}. ${title}`, text: text(factsFor(facts, format)) + remarks(run, content, format) }
   }
   return { tone: 'live', title: state.doneBoth.title, text: outcome(run, content) + remarks(run, content, format) }
 }

@@ -1,5 +1,10 @@
 // A network by its tensors: layers, and the stages that they stand in. The same for both sides; what differs is marked.
 
+const typeNames: Record<string, string> = { F32: 'float32', F16: 'float16', BF16: 'bfloat16', F64: 'float64', I8: 'int8', U8: 'uint8' }
+
+/** Of a list as safetensors writes it: "F32, I8". */
+export const typeText = (types: string) => types.split(', ').map((type) => typeNames[type] ?? type).join(', ')
+
 export interface Tensor {
   name: string
   shape: number[]

@@ -13,7 +13,8 @@ import {
 } from './quizzes'
 
 export interface Attempt {
-  choice: OptionId
+  /** Null: the question is open again. */
+  choice: OptionId | null
   /** How many answers were committed so far. */
   tries: number
 }
@@ -47,9 +48,11 @@ function readAnswers(value: unknown): Progress['answers'] {
   const answers: Progress['answers'] = {}
   for (const { id, options } of quizzes) {
     const given = isObject(value) ? value[id] : null
+    if (!isObject(given)) continue
     // An option that the page no longer has: the question is open again.
-    if (!isObject(given) || !known<OptionId>(options, given.choice)) continue
-    answers[id] = { choice: given.choice, tries: Number.isSafeInteger(given.tries) && Number(given.tries) > 0 ? Number(given.tries) : 1 }
+    const choice = known<OptionId>(options, given.choice) ? given.choice : null
+    const tries = Number.isSafeInteger(given.tries) && Number(given.tries) > 0 ? Number(given.tries) : 1
+    answers[id] = { choice, tries }
   }
   return answers
 }

@@ -25,6 +25,10 @@ export interface Run {
   serverPreprocessing: string | null
   serverFailure: ServerFailure | null
   failure: PageFailure | null
+  /** Why the page itself predicts nothing, while the run goes on. */
+  pageFailure: PageFailure | null
+  /** Bytes of memory of the page and its worker, where the browser tells. */
+  pageMemory: number | null
 }
 
 export const idleRun: Run = {
@@ -45,11 +49,15 @@ export const idleRun: Run = {
   serverPreprocessing: null,
   serverFailure: null,
   failure: null,
+  pageFailure: null,
+  pageMemory: null,
 }
 
 export const startedRun: Run = { ...idleRun, phase: 'running' }
 
 export function advance(run: Run, event: FlowEvent): Run {
+  // Not a part of the run's time.
+  if (event.kind === 'memory-measured') return { ...run, pageMemory: event.bytes }
   const next: Run = { ...run, elapsed: event.at, lines: appendLine(run.lines, lineFor(event)) }
   switch (event.kind) {
     case 'step-started':
@@ -68,6 +76,8 @@ export function advance(run: Run, event: FlowEvent): Run {
       return { ...next, download: null, artifacts: { ...run.artifacts, [event.role]: event } }
     case 'session-ready':
       return { ...next, session: event }
+    case 'page-unable':
+      return { ...next, pageFailure: event.failure }
     case 'server-loaded':
       return { ...next, serverLoad: event.record }
     case 'preprocessed':

@@ -14,6 +14,7 @@ export interface Line {
 const short = (sha256: string) => sha256.slice(0, 8)
 const ms = (value: number) => `${value.toFixed(1)} ms`
 export const groupedBytes = (bytes: number) => `${String(bytes).replace(/\B(?=(\d{3})+$)/g, ' ')} B`
+export const seconds = (at: number) => (at / 1000).toFixed(3)
 const yesNo = (value: boolean) => (value ? 'yes' : 'no')
 const percent = (part: number, whole: number) => `${Math.floor((100 * part) / whole)} %`.padStart(5)
 
@@ -40,13 +41,18 @@ export function lineFor(event: FlowEvent): Line | null {
     case 'artifact-progress':
       return page(`GET ${event.path}  ${percent(event.received, event.bytes)} of ${groupedBytes(event.bytes)}`, { key: event.path })
     case 'artifact-ready': {
-      const kept = event.source === 'kept' ? 'kept, 0 B downloaded' : `${event.resumedFrom > 0 ? `resumed at ${groupedBytes(event.resumedFrom)}` : 'downloaded'}, ${event.stored ? '' : 'not '}kept`
+      const compressed = event.compressed === null ? '' : ` as ${groupedBytes(event.compressed)}`
+      const kept = event.source === 'kept' ? 'kept, 0 B downloaded' : `${event.resumedFrom > 0 ? `resumed at ${groupedBytes(event.resumedFrom)}` : 'downloaded'}${compressed}, ${event.stored ? '' : 'not '}kept`
       return page(`GET ${event.path}  ${groupedBytes(event.bytes)}  sha256 ${short(event.sha256)} ok, ${kept}`, { key: event.path })
     }
     case 'session-ready':
       return event.reused
         ? page('session reused: weights are loaded once')
-        : page(`session created ${ms(event.createMs)}, warm-up ${ms(event.warmUpMs)} (onnxruntime-web ${groupedBytes(event.runtimeBytes)}, threads ${event.threads})`)
+        : page(`session created ${ms(event.createMs)}, warm-up ${ms(event.warmUpMs)} (onnxruntime-web ${event.version}, threads ${event.threads})`)
+    case 'page-unable': {
+      const { code, facts } = event.failure
+      return page(`no session in this page: ${code}${facts.detail ? `: ${facts.detail}` : ''}`, { tone: 'over' })
+    }
     case 'server-loaded': {
       const { pid, startedAt, libtorch, device, dtype, threads, ms: took } = event.record
       const loaded = took.hashes + took.program + took.attach + took.warmUp
@@ -101,6 +107,10 @@ export function lineFor(event: FlowEvent): Line | null {
       return null
   }
 }
+
+/** What the panel shows, as plain text. */
+export const terminalText = (lines: readonly Line[], ready: string) =>
+  [`> ${ready}`, ...lines.map(({ at, who, text }) => `${seconds(at)} ${who.padEnd(6)} ${text}`)].join('\n') + '\n'
 
 /** A line with a key replaces the last one of that key. */
 export function appendLine(lines: readonly Line[], line: Line | null): readonly Line[] {

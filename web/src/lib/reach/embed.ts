@@ -10,15 +10,15 @@ export function embeddingOrigin(address: URL): string | null {
   return protocol === 'https:' || protocol === 'http:' ? origin : null
 }
 
-export function tellEmbedder(frame: Window = window): (() => void) | null {
+/** `root`: of the page in every language; what was done has one name, whatever it was read in. */
+export function tellEmbedder(root: URL, frame: Window = window): (() => void) | null {
   const origin = embeddingOrigin(new URL(frame.location.href))
   if (frame.parent === frame || origin === null) return null
   const post = (message: object) => frame.parent.postMessage({ source: 'beralih', ...message }, origin)
-  const page = frame.location.href.split(/[?#]/)[0] ?? ''
   const height = () => post({ type: 'height', height: Math.ceil(frame.document.documentElement.getBoundingClientRect().height) })
   const observer = new ResizeObserver(height)
   observer.observe(frame.document.documentElement)
-  const forget = onActivity((activity) => post({ type: 'statement', statement: statementOf(activity, page, new Date()) }))
+  const forget = onActivity((activity) => post({ type: 'statement', statement: statementOf(activity, root.href, new Date()) }))
   const answer = (event: MessageEvent<unknown>) => {
     if (event.origin !== origin || event.source !== frame.parent) return
     if ((event.data as { type?: unknown } | null)?.type === 'height?') height()

@@ -5,7 +5,7 @@ import { tellEmbedder } from './embed'
 import { keepPage, keepProgram, keepSamples, type Reach } from './offline'
 
 export async function reach(lesson: Lesson) {
-  tellEmbedder()
+  if (lesson.root) tellEmbedder(lesson.root)
   publish({ kind: 'opened' })
   if (!lesson.root || import.meta.env.DEV) return
   const kept = await keepPage(lesson.root)

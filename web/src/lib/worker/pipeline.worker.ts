@@ -1,12 +1,13 @@
 // The heavy half of the page, off the main thread: the C++ core and ONNX Runtime Web.
 import * as ort from 'onnxruntime-web/wasm'
-import type { BundleFile } from '../api/contract'
+import type { BundleFile, Port } from '../api/contract'
 import { asRunError, startCore, type Contract, type Core, type PreprocessResult } from '../core/core'
 import { RunError } from '../lesson/failures'
 import { keepText, keptText, obtain } from './artifacts'
 import { labHandlers } from './lab'
 import { framesOf } from './frames'
 import { readNetwork } from './onnx'
+import { runtimeFile } from './runtime'
 import type { Arguments, ArtifactReady, CallName, Preprocessed, Request, Reply, ResultOf, SessionReady } from './protocol'
 
 interface Tell {
@@ -23,6 +24,7 @@ let openText = ''
 let session: ort.InferenceSession | null = null
 let sessionReady: SessionReady | null = null
 let sessionSha256 = ''
+let runtimeStarted = false
 let tensor: Pick<PreprocessResult, 'tensor' | 'dtype' | 'shape'> | null = null
 const artifacts = new Map<string, Uint8Array<ArrayBuffer>>()
 const obtained = new Map<string, ArtifactReady>()
@@ -41,9 +43,10 @@ function isHeic(bytes: Uint8Array): boolean {
   return brand.startsWith('ftyp') && /^(hei[cxms]|hev[cxms]|mif1|msf1)$/.test(brand.slice(4))
 }
 
-function runtimeBytes(): number {
-  const entries = performance.getEntriesByType('resource') as PerformanceResourceTiming[]
-  return entries.find(({ name }) => /\/ort-wasm[^/]*\.wasm$/.test(name))?.decodedBodySize ?? 0
+/** As the runtime describes it. */
+function portOf(metadata: ort.InferenceSession.ValueMetadata | undefined): Port {
+  if (!metadata?.isTensor) throw new Error('the model has an input or output that is not a tensor')
+  return { name: metadata.name, dtype: metadata.type, shape: metadata.shape.map((side) => (typeof side === 'number' && side > 0 ? side : -1)) }
 }
 
 function networkOf(model: Uint8Array, inputName: string, shape: number[]) {
@@ -61,12 +64,15 @@ async function createSession(file: BundleFile, inputName: string): Promise<Sessi
   try {
     const before = performance.now()
     await session?.release()
+    // Once: the runtime keeps what it was given.
+    const runtime = artifacts.get(runtimeFile.sha256)
+    if (runtime) ort.env.wasm.wasmBinary = runtime.buffer
     session = await ort.InferenceSession.create(model, { executionProviders: ['wasm'] })
     const created = performance.now()
     if (!session.inputNames.includes(inputName)) throw new Error(`the model has no input named "${inputName}"`)
-    const metadata = session.inputMetadata.find(({ name }) => name === inputName)
-    if (!metadata?.isTensor) throw new Error(`the model's input "${inputName}" is not a tensor`)
-    const shape = metadata.shape.map((side) => (typeof side === 'number' && side > 0 ? side : 1))
+    const input = portOf(session.inputMetadata.find(({ name }) => name === inputName))
+    const output = portOf(session.outputMetadata[0])
+    const shape = input.shape.map((side) => Math.max(side, 1))
     const size = shape.reduce((product, side) => product * side, 1)
     await session.run({ [inputName]: new ort.Tensor('float32', new Float32Array(size), shape) })
     const warm = performance.now()
@@ -74,13 +80,18 @@ async function createSession(file: BundleFile, inputName: string): Promise<Sessi
       createMs: created - before,
       warmUpMs: warm - created,
       network: networkOf(model, inputName, shape),
-      runtimeBytes: runtimeBytes(),
       threads: ort.env.wasm.numThreads ?? 1,
       version: ort.env.versions.web ?? ort.env.versions.common,
       reused: false,
+      input,
+      output,
     }
     sessionSha256 = file.sha256
-    artifacts.delete(file.sha256) // the session has its own copy
+    // The session and the compiled runtime have their own copies.
+    artifacts.delete(file.sha256)
+    artifacts.delete(runtimeFile.sha256)
+    delete ort.env.wasm.wasmBinary
+    runtimeStarted = true
     return sessionReady
   } catch (error) {
     sessionReady = null
@@ -157,8 +168,9 @@ const handlers: Handlers = {
 
   async fetchArtifact([file, url], tell) {
     const earlier = obtained.get(file.sha256)
-    const inUse = artifacts.has(file.sha256) || (sessionReady !== null && sessionSha256 === file.sha256)
-    if (earlier && inUse) return { ...earlier, source: 'kept', received: 0, resumedFrom: 0 }
+    const running = file.role === 'runtime' ? runtimeStarted : sessionReady !== null && sessionSha256 === file.sha256
+    const inUse = artifacts.has(file.sha256) || running
+    if (earlier && inUse) return { ...earlier, source: 'kept', received: 0, resumedFrom: 0, compressed: null }
     const { bytes, report } = await obtain(file, url, (data) => started().sha256(data), tell)
     artifacts.set(file.sha256, bytes)
     obtained.set(file.sha256, report)

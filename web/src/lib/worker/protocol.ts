@@ -1,5 +1,5 @@
 // What the page asks of its worker, and what the worker answers. Types only: both sides are checked against them.
-import type { BundleFile } from '../api/contract'
+import type { BundleFile, Port } from '../api/contract'
 import type { FailureFacts, PageFailureCode } from '../lesson/failures'
 import type { Network } from '../lesson/network'
 import type { LabCalls } from './lab-protocol'
@@ -24,6 +24,8 @@ export interface ArtifactReady {
   received: number
   /** Bytes that an earlier, broken download had left. */
   resumedFrom: number
+  /** Bytes on the way where the host compressed it; null where it came as it is. */
+  compressed: number | null
   ms: number
   /** Whether the next visit will find it. */
   stored: boolean
@@ -32,8 +34,6 @@ export interface ArtifactReady {
 export interface SessionReady {
   createMs: number
   warmUpMs: number
-  /** Of ONNX Runtime's own WebAssembly, uncompressed. */
-  runtimeBytes: number
   threads: number
   /** Of ONNX Runtime Web. */
   version: string
@@ -41,6 +41,9 @@ export interface SessionReady {
   reused: boolean
   /** Read from the model's own graph; null where that is spelled in a way that the page cannot follow. */
   network: Network | null
+  /** What goes in and what comes out, as the runtime names it. */
+  input: Port
+  output: Port
 }
 
 export interface Preprocessed {
