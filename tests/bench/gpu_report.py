@@ -88,12 +88,12 @@ def table(bundle, parts):
 
 
 def recorded(bundle, parts):
-    """The page's form of it (schema beralih.recorded/1, web/README.md)."""
+    """The page's form of it (schema beralih.recorded/1, web/README.md): a card's run, never to be taken for the processor's."""
     steady, engine = parts["steady"], parts["engine"]
     requests, latency = steady["result"]["requests"], steady["result"]["latency_ms"]
     versions = {"libtorch": engine["result"]["library"].removeprefix("libtorch "), "model": bundle,
-                "CUDA": engine["result"].get("card", {}).get("cuda_runtime", "")}
-    return {"schema": "beralih.recorded/1", "experiment": "challenge", "recorded_at": steady["date"],
+                "CUDA": str(engine["result"].get("card", {}).get("cuda_runtime", ""))}
+    return {"schema": "beralih.recorded/1", "experiment": "challenge-gpu", "recorded_at": steady["date"],
             "machine": f"{steady['machine']['card'] or steady['device']}, {steady['machine']['cores']} cores",
             "versions": versions,
             "series": [{"id": f"native-{bundle}", "name": f"beralih serve, {bundle}", "requests": requests["scheduled"],

@@ -3,7 +3,8 @@
 
     tests/bench/lab_record.py build/release/native_server/beralih models/bundles/resnet34 [--out FOLDER]
 
-Each experiment is the one that the page runs live (serve --lab); the files are of schema beralih.recorded/1 (web/README.md).
+Each experiment is the one that the page runs live (serve --lab); the files follow recorded.schema.json
+(beralih.recorded/1, web/README.md), or are not written.
 """
 import argparse
 import datetime
@@ -16,6 +17,8 @@ import re
 import sys
 import tempfile
 import time
+
+import provenance
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
@@ -80,6 +83,15 @@ def series_of(server):
     yield "challenge", series
 
 
+def about(facts, binary, cpu, cores, load_average):
+    """What a record says of the machine and the program; `engine`: what the server that was asked really ran."""
+    return {"schema": "beralih.recorded/1", "machine": f"{cpu}, {cores} cores, {facts['threads']} threads, {facts['engine']} {facts['dtype']}",
+            "cores": cores, "load_average": load_average,
+            "engine": {"variant": facts["engine"], "dtype": facts["dtype"], "threads": facts["threads"]},
+            "program": provenance.program(binary),
+            "versions": {"beralih": facts["version"], "libtorch": facts["libtorch"], "kernel": platform.release()}}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("binary", type=pathlib.Path)
@@ -94,12 +106,11 @@ def main():
                                                          log=pathlib.Path(folder) / "log") as server:
         server.wait_until_ready()
         facts = server.request("GET", "/api/artifacts").json()["server"]
-        about = {"schema": "beralih.recorded/1", "machine": f"{cpu}, {cores} cores, {facts['threads']} threads, {facts['engine']} {facts['dtype']}",
-                 "cores": cores, "load_average": load_average,
-                 "versions": {"beralih": facts["version"], "libtorch": facts["libtorch"], "kernel": platform.release()}}
+        said = about(facts, options.binary, cpu, cores, load_average)
         for experiment, series in series_of(server):
-            result = {**about, "experiment": experiment, "series": series,
+            result = {**said, "experiment": experiment, "series": series,
                       "recorded_at": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")}
+            provenance.validate(result, HERE / "recorded.schema.json")
             path = options.out / f"{experiment}.json"
             path.write_text(json.dumps(result, indent=2) + "\n")
             print(f"{path}: " + "; ".join(f"{one['name']} p50 {one['latency_ms']['p50']:.1f} p99 {one['latency_ms']['p99']:.1f} ms" for one in series))

@@ -1,6 +1,7 @@
 """The services that service_bench.py compares: how each is started, on which cores, and how it is asked."""
 import http.client
 import json
+import math
 import os
 import pathlib
 import queue
@@ -19,12 +20,15 @@ ROOT = HERE.parents[1]
 TUNED = ["--loop", "uvloop", "--http", "httptools", "--no-access-log"]
 NODE_PEER = HERE / "peers/onnx"
 PEERS = {
-    "native": "native server, defaults (weights copied in the processor's order; fp32, as the Python services compute)",
-    "native packed": "the same with --cpu-engine=packed: bf16 where the golden cases hold",
-    "native mapped": "native server, --cpu-engine=mapped (weights shared with their file, fp32)",
+    "native": "native server, defaults",
+    "native direct": "native server, --cpu-engine=packed --dtype=fp32: weights in the processor's order, direct convolutions",
+    "native packed": "native server, --cpu-engine=packed: the quickest form, bf16 where the golden cases hold",
+    "native mapped": "native server, --cpu-engine=mapped: weights shared with their file",
+    "uvicorn naive": "inference_service_naive.py: the bundle is loaded for every request; one client, one request after another",
     "uvicorn": "inference_service.py, plain uvicorn",
-    "uvicorn tuned": "the same under uvloop and httptools, threads of OpenMP set to the cores, no access log",
-    "uvicorn batching": "the same tuned, requests that wait together run as one batch (peers/micro_batching.py)",
+    "uvicorn tuned": "the same under uvloop and httptools, as many requests at a time and threads of OpenMP as cores, no access log (peers/tuned_service.py)",
+    "uvicorn optimized": "tuned, and the network frozen, channels last, optimized for inference by TorchScript's own passes",
+    "uvicorn batching": "optimized, and requests that wait together run as one batch (peers/micro_batching.py)",
     "fastify onnx": "Node: fastify and onnxruntime-node, the same weights as ONNX in fp32, preprocessing by the core's WASM (peers/onnx)",
 }
 IMAGE = ("/api/classify", {"Content-Type": "image/jpeg"})
@@ -32,19 +36,33 @@ IMAGE = ("/api/classify", {"Content-Type": "image/jpeg"})
 
 def command_of(name, options, port):
     uvicorn = [sys.executable, "-m", "uvicorn", "--port", str(port), "--app-dir"]
-    service = [*uvicorn, str(ROOT / "web/content/code"), "inference_service:app"]
+    lesson, peers = [*uvicorn, str(ROOT / "web/content/code")], [*uvicorn, str(HERE / "peers")]
     native = [str(options.binary), "serve", "--bundle", str(options.bundle), "--port", str(port)]
-    return {"native": native, "native packed": [*native, "--cpu-engine=packed"],
-            "native mapped": [*native, "--cpu-engine=mapped"],
+    return {"native": native, "native direct": [*native, "--cpu-engine=packed", "--dtype=fp32"],
+            "native packed": [*native, "--cpu-engine=packed"], "native mapped": [*native, "--cpu-engine=mapped"],
             "native null": [*native, "--engine=null", "--quiet", "--canary-interval=0"],
-            "uvicorn": service, "uvicorn tuned": [*service, *TUNED],
-            "uvicorn batching": [*uvicorn, str(HERE / "peers"), "micro_batching:app", *TUNED],
-            "uvicorn tuned, tensors": [*uvicorn, str(HERE / "peers"), "tensor_inputs:app", *TUNED],
-            "uvicorn tuned null": [*uvicorn, str(HERE / "peers"), "null_service:app", *TUNED],
-            "uvicorn tensor null": [*uvicorn, str(HERE / "peers"), "null_service:service", *TUNED],
-            "uvicorn bare null": [*uvicorn, str(HERE / "peers"), "null_service:bare", *TUNED],
+            "uvicorn naive": [*lesson, "inference_service_naive:app"], "uvicorn": [*lesson, "inference_service:app"],
+            "uvicorn tuned": [*peers, "tuned_service:app", *TUNED],
+            "uvicorn optimized": [*peers, "tuned_service:app", *TUNED],
+            "uvicorn batching": [*peers, "micro_batching:app", *TUNED],
+            "uvicorn optimized, tensors": [*peers, "tensor_inputs:app", *TUNED],
+            "uvicorn tuned null": [*peers, "null_service:app", *TUNED],
+            "uvicorn tensor null": [*peers, "null_service:service", *TUNED],
+            "uvicorn bare null": [*peers, "null_service:bare", *TUNED],
             "fastify onnx": [options.node, str(NODE_PEER / "server.mjs"), str(port)],
             "fastify null": [options.node, str(NODE_PEER / "null.mjs"), str(port), str(options.answer_bytes)]}[name]
+
+
+def environment_of(name, options):
+    threads = str(len(options.server_cores))
+    environment = {**os.environ, "BERALIH_BUNDLE": str(options.bundle), "BERALIH_THREADS": threads,
+                   "BERALIH_ONNX": str(options.onnx), "BERALIH_ANSWER_BYTES": str(options.answer_bytes)}
+    if name.startswith("uvicorn ") and name != "uvicorn naive":
+        environment["OMP_NUM_THREADS"] = threads
+    if name.startswith(("uvicorn optimized", "uvicorn batching")):
+        # What one forward pass frees the next one takes: without these glibc gives it back to the kernel each time.
+        environment |= {"BERALIH_OPTIMIZED": "1", "MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 30)}
+    return environment
 
 
 class Peer:
@@ -56,13 +74,8 @@ class Peer:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        threads = str(len(options.server_cores))
-        environment = {**os.environ, "BERALIH_BUNDLE": str(options.bundle), "BERALIH_THREADS": threads,
-                       "BERALIH_ONNX": str(options.onnx), "BERALIH_ANSWER_BYTES": str(options.answer_bytes)}
-        if name.startswith(("uvicorn tuned", "uvicorn batching", "uvicorn bare", "uvicorn tensor")):
-            environment["OMP_NUM_THREADS"] = threads
         cores = ",".join(map(str, options.server_cores))
-        self.process = subprocess.Popen(["taskset", "-c", cores, *command_of(name, options, self.port)], env=environment,
+        self.process = subprocess.Popen(["taskset", "-c", cores, *command_of(name, options, self.port)], env=environment_of(name, options),
                                         stdout=log, stderr=log)
 
     def __enter__(self):
@@ -84,7 +97,7 @@ class Peer:
             connection.close()
 
     def wait_until_ready(self):
-        while time.monotonic() < self.started + 120:
+        while time.monotonic() < self.started + 300:
             if self.process.poll() is not None:
                 raise SystemExit(f"{self.name} ended while it started; its log: {self.options.log}")
             try:
@@ -93,12 +106,30 @@ class Peer:
             except OSError:
                 pass
             time.sleep(0.005)
-        raise SystemExit(f"{self.name} was not ready within 120 s; its log: {self.options.log}")
+        raise SystemExit(f"{self.name} was not ready within 300 s; its log: {self.options.log}")
+
+    def engine(self):
+        """What a native server really runs, by its own account; None of the others."""
+        if not self.name.startswith("native"):
+            return None
+        status, answer = self.request("GET", "/api/artifacts")
+        if status != 200:
+            raise SystemExit(f"{self.name} does not say what it runs (status {status}): {answer[:300]!r}")
+        facts = json.loads(answer)["server"]
+        return {"variant": facts["engine"], "dtype": facts["dtype"], "threads": facts["threads"]}
 
     def memory_mb(self):
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return {key: int(re.search(rf"{field}:\s+(\d+)", status).group(1)) * 1024 / 1e6
                 for key, field in (("resident", "VmRSS"), ("private", "RssAnon"))}
+
+
+def what_ran(engines):
+    """Of all rounds: a server that chooses the quickest form by measuring may choose another one where two are equally quick, and the row then names
+    both."""
+    if not engines[0]:
+        return None
+    return {**engines[0], **{key: " or ".join(dict.fromkeys(engine[key] for engine in engines)) for key in ("variant", "dtype")}}
 
 
 def expected_answer(options):
@@ -202,20 +233,45 @@ def run_threads(work, count):
         thread.join()
 
 
+def p99_bound_ms(latencies, confidence=0.95):
+    """What the 99th percentile is below, at that confidence, whatever the distribution; None of too few requests (299 are needed)."""
+    ordered, below = sorted(latencies), 0.0
+    for rank in range(len(ordered)):  # P(at most `rank` of n are below the percentile), binomial
+        below += math.exp(math.lgamma(len(ordered) + 1) - math.lgamma(rank + 1) - math.lgamma(len(ordered) - rank + 1)
+                          + rank * math.log(0.99) + (len(ordered) - rank) * math.log(0.01))
+        if below >= confidence:
+            return 1e3 * ordered[rank]
+    return None
+
+
 def percentile_ms(latencies, percent, name):
-    if len(latencies) < 2:
-        raise SystemExit(f"{name} served {len(latencies)} request(s) of a round: nothing to measure")
+    if not latencies:
+        raise SystemExit(f"{name} served 0 requests of a round: nothing to measure")
+    if len(latencies) == 1:
+        return 1e3 * latencies[0]
     return 1e3 * statistics.quantiles(latencies, n=100, method="inclusive")[percent - 1]
 
 
-def load(peer, options, rate, seconds):
-    """beralih loadtest's report."""
+def load(peer, options, rate, seconds, path=IMAGE[0], body="image", keep_alive=True):
+    """beralih loadtest's report. Its verdict's bound is the one of the 99th percentile at 95 % confidence."""
+    more = ["--image", str(options.image)] if body == "image" else []
+    more += [] if keep_alive else ["--no-keep-alive"]
     with tempfile.NamedTemporaryFile(suffix=".json") as report:
         done = subprocess.run(
-            ["taskset", "-c", str(options.client_core), str(options.binary), "loadtest", f"http://127.0.0.1:{peer.port}/api/classify",
-             "--rate", f"{rate:.3f}", "--duration", str(seconds), "--image", str(options.image), "--json", report.name],
+            ["taskset", "-c", str(options.client_core), str(options.binary), "loadtest", f"http://127.0.0.1:{peer.port}{path}", "--body", body,
+             "--rate", f"{rate:.3f}", "--duration", f"{seconds:.3f}", "--percentile", "99", "--confidence", "95", "--json", report.name, *more],
             capture_output=True, text=True)
         content = pathlib.Path(report.name).read_text()
         if not content:
-            raise SystemExit(f"beralih loadtest failed: {done.stderr}")
+            raise SystemExit(f"beralih loadtest failed against {peer.name}: {done.stderr}")
         return json.loads(content)
+
+
+def load_row(at, report):
+    """What services.json keeps of such a report."""
+    warning = report["client"]["warning"]
+    return {"at": at, "rate": report["settings"]["rate"], "seconds": report["settings"]["duration_s"],
+            "served_per_s": report["served_per_second"], "samples": report["requests"]["served"],
+            "refused": report["requests"]["refused"], "failed": report["requests"]["failed"],
+            "latency_ms": {key: report["latency_ms"][key] for key in ("p50", "p75", "p90", "p95", "p99", "max")},
+            "p99_bound_ms": report["verdict"]["percentile_bound_ms"], "client_warnings": [warning] if warning else []}

@@ -12,33 +12,59 @@ STYLE = ("<style>.ground{fill:#fff}text{fill:#1a1a1a}.grid{stroke:#ddd}"
          + "".join(f".line{i}{{stroke:{light}}}.dot{i}{{fill:{light}}}" for i, (light, _) in enumerate(COLORS))
          + "@media (prefers-color-scheme:dark){.ground{fill:#14171c}text{fill:#e8e8e8}.grid{stroke:#3a3f47}"
          + "".join(f".line{i}{{stroke:{dark}}}.dot{i}{{fill:{dark}}}" for i, (_, dark) in enumerate(COLORS)) + "}</style>")
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 720, 380, 64, 56, 24, 170
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 840, 380, 64, 56, 24, 270
+
+
+def p99(load):
+    return of_requests(load["latency_ms"]["p99"], load["p99_bound_ms"], load["samples"])
+
+
+def of_requests(milliseconds, bound, samples):
+    """A 99th percentile, of how many requests, and what it is below at 95 % confidence; of fewer than 299 nothing can be said."""
+    return f"{milliseconds:.0f} ms (n {samples}" + (f", ≤ {bound:.0f})" if bound is not None else ")")
+
+
+def program_text(result):
+    return f"{result['program']['name']} {result['program']['version']}, commit {result['program']['commit']}"
+
+
+def label(name, peer):
+    """A native row's name, with what it really ran."""
+    engine = peer.get("engine")
+    return f"{name} ({engine['variant']} {engine['dtype']})" if engine else name
+
+
+def main_row(name, peer):
+    loads = {load["at"]: load for load in peer["loads"]}
+    def at(where, text):
+        return text(loads[where]) if where in loads else "–"
+    eight = of_requests(peer["eight_clients_p99_ms"], peer["eight_clients_p99_bound_ms"], peer["eight_clients_samples"]) if "eight_clients_samples" in peer else "–"
+    return (f"| {name} | {service_rows.ran(peer)} | {peer['capacity_per_s']:.1f} | {at('10/s', p99)} | {at(service_limits.AT_OWN, p99)} "
+            f"| {at(service_limits.AT_OPPONENTS, p99)} | {eight} | {at('1.2 x capacity', lambda load: format(load['served_per_s'], '.1f') + '/s')} "
+            f"| {peer['ready_s']:.2f} s | {peer['first_prediction_s']:.2f} s | {peer['killed_to_ready_s']:.2f} s "
+            f"| {peer['memory_mb']['resident']:.0f} ({peer['memory_mb']['private']:.0f}) MB | {peer['lost_at_sigterm']} |")
 
 
 def table(result):
     machine, ceiling = result["machine"], result["ceiling"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-    lines = [f"{result['bundle']['name']} {result['bundle']['version']}, {result['image']}; {result['date'][:10]}, {machine['cpu']}, "
+    lines = [f"{program_text(result)}; {result['bundle']['name']} {result['bundle']['version']}, {result['image']}; {result['date'][:10]}, {machine['cpu']}, "
              f"{result['server_cores']} core(s) for the service and one for the load generator, load average {machine['load_average']:.2f} before; "
-             f"{versions}. "
-             f"{result['rounds']} round(s) of {result['seconds_per_load']} s a load."
+             f"{versions}. {result['rounds']} rounds, {result['minutes']:.0f} minutes. n: requests that a percentile is of; ≤: what it is below at 95 % confidence."
              + (" **A trial with short rounds: not to be published.**" if result["quick"] else ""), "",
-             "| | images/s | p99 at 10/s | p99 at 0.7 x own capacity | p99, 8 clients | served at 1.2 x | ready | first answer | "
+             "| | runs | images/s | p99 at 10/s | p99 at 0.7 x own capacity | p99 at 0.7 x the best Python's | p99, 8 clients | served at 1.2 x | ready | first answer | "
              "killed to ready | resident (private) | lost at SIGTERM |",
-             "|---|---|---|---|---|---|---|---|---|---|---|"]
+             "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
+             *(main_row(name, peer) for name, peer in result["peers"].items()), "",
+             *(f"- {name}: {peer['what']}" for name, peer in result["peers"].items())]
     for name, peer in result["peers"].items():
-        loads = {load["at"]: load for load in peer["loads"]}
-        lines.append(
-            f"| {name} | {peer['capacity_per_s']:.1f} | {loads['10/s']['latency_ms']['p99']:.0f} ms "
-            f"| {loads['0.7 x capacity']['latency_ms']['p99']:.0f} ms | {peer['eight_clients_p99_ms']:.0f} ms "
-            f"| {loads['1.2 x capacity']['served_per_s']:.1f}/s | {peer['ready_s']:.2f} s | {peer['first_prediction_s']:.2f} s "
-            f"| {peer['killed_to_ready_s']:.2f} s | {peer['memory_mb']['resident']:.0f} ({peer['memory_mb']['private']:.0f}) MB "
-            f"| {peer['lost_at_sigterm']} |")
-    lines += ["", *(f"- {name}: {peer['what']}" for name, peer in result["peers"].items())]
+        if len(peer["loads"]) == 1:
+            (load,) = peer["loads"]
+            lines.append(f"- {name}, {load['at']}: p50 {load['latency_ms']['p50']:.0f} ms, p99 {p99(load)}")
     if ceiling:
-        rows = ceiling["rows"]
-        lines.append(f"- ceiling, libtorch alone without HTTP: {1e3 / rows['plain_forward']['wall_ms_per_image']:.1f} images/s as native, "
-                     f"{1e3 / rows['fp32_forward']['wall_ms_per_image']:.1f} packed in fp32, {1e3 / rows['best_forward']['wall_ms_per_image']:.1f} {ceiling['chosen']}")
+        lines.append("- ceiling, libtorch alone without HTTP: " + ", ".join(
+            f"{form}{' (the default)' if row == 'default_forward' else ''} {1e3 / ceiling['rows'][row]['wall_ms_per_image']:.1f} images/s"
+            for row, form in ceiling["forms"].items()))
     warnings = [f"- {name} at {load['at']}: {warning}" for name, peer in result["peers"].items() for load in peer["loads"]
                 if load["at"] != "1.2 x capacity" for warning in load["client_warnings"]]
     return "\n".join([*lines, *(["", "What the load generator noticed:", *warnings] if warnings else [])]) + "\n"
@@ -87,19 +113,20 @@ def plot(title, x_title, y_title, series, x_ticks):
     return "".join(parts) + "</svg>\n"
 
 
+def loaded(result):
+    """The services that were driven at rates."""
+    return {label(name, peer): {load["at"]: load for load in peer["loads"]} for name, peer in result["peers"].items() if len(peer["loads"]) > 1}
+
+
 def latency_plot(result):
     keys = ("p50", "p75", "p90", "p95", "p99")
-    series = {}
-    for name, peer in result["peers"].items():
-        load = next(load for load in peer["loads"] if load["at"] == "0.7 x capacity")
-        series[name] = [(index, load["latency_ms"][key]) for index, key in enumerate(keys)]
-    return plot("Latency at 0.7 x each service's own capacity", "percentile", "ms (logarithmic)", series, list(enumerate(keys)))
+    series = {name: [(index, loads[service_limits.AT_OWN]["latency_ms"][key]) for index, key in enumerate(keys)] for name, loads in loaded(result).items()}
+    return plot(f"Latency at 0.7 x each service's own capacity; {program_text(result)}", "percentile", "ms (logarithmic)", series, list(enumerate(keys)))
 
 
 def throughput_plot(result):
-    series = {name: sorted((load["served_per_s"], load["latency_ms"]["p99"]) for load in peer["loads"])
-              for name, peer in result["peers"].items()}
+    series = {name: sorted((load["served_per_s"], load["latency_ms"]["p99"]) for load in loads.values()) for name, loads in loaded(result).items()}
     most = max(x for points in series.values() for x, _ in points)
     step = max(1, round(most / 6))
     ticks = [(x, str(x)) for x in range(0, math.ceil(most) + step, step)]
-    return plot("99th percentile against throughput", "images served a second", "p99, ms (logarithmic)", series, ticks)
+    return plot(f"99th percentile against throughput; {program_text(result)}", "images served a second", "p99, ms (logarithmic)", series, ticks)

@@ -1,57 +1,45 @@
-"""inference_service.py with one change: requests that wait together run through the network together.
+"""tuned_service.py, and requests that wait together run through the network together.
 
-    uvicorn --app-dir tests/bench/peers micro_batching:app --loop uvloop --http httptools
+    BERALIH_OPTIMIZED=1 uvicorn --app-dir tests/bench/peers micro_batching:app --loop uvloop --http httptools --no-access-log
 """
-import asyncio, hashlib, os, pathlib, sys
+import concurrent.futures
+import queue
+import threading
 
 import torch
 
-torch.set_num_threads(int(os.environ.get("BERALIH_THREADS", "1")))
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "web" / "content" / "code"))
-import inference_service as service  # noqa: E402
-from fastapi import FastAPI, Request  # noqa: E402
-from fastapi.concurrency import run_in_threadpool  # noqa: E402
+import tuned_service
+from tuned_service import app, service  # noqa: F401  (app: uvicorn's)
 
 LARGEST_BATCH = 4
-app = FastAPI()
-waiting: asyncio.Queue = asyncio.Queue()
+waiting: queue.SimpleQueue = queue.SimpleQueue()
+forward = service.forward
+tuned_service.at_once = 2 * LARGEST_BATCH  # a batch in the network, and the next one being preprocessed or waiting
 
 
-async def run_batches():
+def forward_together(tensor):
+    answer = concurrent.futures.Future()
+    waiting.put((tensor, answer))
+    return answer.result()
+
+
+def run_batches():
     """No delay: a batch is what queued up while the one before it ran."""
     while True:
-        batch = [await waiting.get()]
+        batch = [waiting.get()]
         while len(batch) < LARGEST_BATCH and not waiting.empty():
-            batch.append(waiting.get_nowait())
+            batch.append(waiting.get())  # nobody else takes any
+        tensors, answers = zip(*batch)
         try:
-            rows = await run_in_threadpool(service.forward, torch.cat([tensor for tensor, _ in batch]))
+            rows = forward(torch.cat(tensors)).split([len(tensor) for tensor in tensors])
         except Exception as error:
-            for _, answer in batch:
-                answer.set_exception(error)
-            continue
-        for row, (_, answer) in zip(rows, batch):
-            if not answer.done():
-                answer.set_result(row)
+            rows = [error] * len(batch)
+        for row, answer in zip(rows, answers):
+            answer.set_exception(row) if isinstance(row, Exception) else answer.set_result(row)
 
 
-@app.on_event("startup")
-async def start():
-    app.state.batches = asyncio.create_task(run_batches())
-
-
-@app.post("/api/classify")
-async def classify(request: Request, k: int = 5):
-    data = await request.body()
-    tensor = await run_in_threadpool(service.preprocess, data, service.CONTRACT["preprocessing"])
-    answer = asyncio.get_running_loop().create_future()
-    waiting.put_nowait((tensor, answer))
-    top = torch.softmax((await answer).double(), 0).topk(k)
-    return {"model": {"name": service.CONTRACT["name"], "version": service.CONTRACT["version"]},
-            "tensor": {"datatype": "FP32", "shape": list(tensor.shape), "sha256": hashlib.sha256(tensor.numpy()).hexdigest()},
-            "predictions": [{"index": i, "label": service.LABELS[i], "probability": p}
-                            for p, i in zip(top.values.tolist(), top.indices.tolist())]}
-
-
-@app.get("/v2/health/ready")
-def ready():
-    return {"ready": True}
+for size in range(2, LARGEST_BATCH + 1):  # TorchScript compiles for each size that it meets
+    for _ in range(2):
+        forward(torch.zeros(size, *service.CONTRACT["input"]["shape"][1:]))
+service.forward = forward_together
+threading.Thread(target=run_batches, daemon=True).start()

@@ -55,10 +55,12 @@ function normalized(pixels) {
   return tensor;
 }
 
-/** The protocol's JSON, or its binary extension (a JSON head of so many bytes, then the UINT8 pixels). */
+/** The protocol's JSON, or its binary extension (a JSON head of so many bytes, then FP32's values or the crop's UINT8 pixels). */
 function tensorOf(body, headLength) {
   if (headLength === undefined) return Float32Array.from(JSON.parse(body.toString()).inputs[0].data);
-  return normalized(body.subarray(Number(headLength)));
+  const data = body.subarray(Number(headLength));
+  const {datatype} = JSON.parse(body.subarray(0, Number(headLength)).toString()).inputs[0];
+  return datatype === 'UINT8' ? normalized(data) : new Float32Array(Uint8Array.from(data).buffer);
 }
 
 const app = Fastify({bodyLimit: 20 << 20});
@@ -71,6 +73,13 @@ app.post('/api/classify', async (request, reply) => {
     return reply.code(422).type('application/problem+json').send({title: 'Not classified', status: 422, detail: error.message});
   }
 });
+app.get(`/v2/models/${contract.name}`, async () => ({
+  name: contract.name,
+  versions: [contract.version],
+  platform: 'onnx_onnxv1',
+  inputs: [contract.input],
+  outputs: [contract.output],
+}));
 app.post(`/v2/models/${contract.name}/infer`, async (request) => {
   const logits = await forward(tensorOf(request.body, request.headers['inference-header-content-length']));
   const output = {name: contract.output.name, datatype: 'FP32', shape: [1, logits.length], data: Array.from(logits)};
