@@ -13,7 +13,8 @@ Installs what is missing (Debian 12), builds, prepares the model and starts the 
   --model NAME      model to serve, one of models/recipes/NAME.bundle.sh (default resnet34)
   --device DEVICE   cpu (default), or cuda, cuda:N: an NVIDIA card, for which a libtorch with CUDA is looked for
   --libtorch DIR    that libtorch: the folder with its include/ and lib/, e.g. .../site-packages/torch
-  --with-python     start the Python service beside it, on a free port, for the page to compare with; both end together
+  --with-python     start the Python service beside it, on a free port, for the page to compare with; both end together.
+                    Not used, and said so, with a --host that is not this machine's own, BERALIH_API_KEYS or BERALIH_TLS_CERT
   --no-install      install nothing: name the packages that are missing, and stop
   --help            this text
 
@@ -107,23 +108,9 @@ if [[ ($host == 127.* || $host == localhost || $host == ::1) && -z ${BERALIH_API
 on_device=() # on the CPU nothing is said, so that BERALIH_DEVICE passes through like the others
 [[ $device == cpu ]] || on_device=(--device "$device")
 serve=("build/$preset/native_server/beralih" serve "${on_device[@]}" --bundle "models/bundles/$model" --host "$host" --port "$port" --web web/dist "${lab[@]}")
-[[ $with_python ]] || exec "${serve[@]}"
-
-# Both are children; when one ends, or on a signal, the other is told to. The Python service prints its own address.
-stopping=
-trap 'stopping=yes; kill -TERM "${services[@]}" 2>/dev/null || true' INT TERM
-services=()
-python_port=$(/usr/bin/python3 -c 'import socket; free = socket.socket(); free.bind(("127.0.0.1", 0)); print(free.getsockname()[1])')
-BERALIH_BUNDLE="models/bundles/$model" /usr/bin/python3 -m uvicorn --app-dir web/content/code inference_service:app --port "$python_port" &
-services+=($!)
-BERALIH_LAB_PEER="http://127.0.0.1:$python_port/api/classify" "${serve[@]}" &
-services+=($!)
-status=0
-wait -n "${services[@]}" || status=$?
-kill -TERM "${services[@]}" 2>/dev/null || true
-if [[ $stopping ]]; then  # then the server's own status counts, as without the Python service
-  status=0
-  wait "${services[1]}" || status=$?
+if [[ $with_python && ! ${lab[*]} ]]; then
+  printf 'run.sh: --with-python is not used: only a server on a loopback address, without keys and TLS, compares itself with a Python service\n' >&2
+  with_python=
 fi
-wait || true
-exit "$status"
+[[ $with_python ]] || exec "${serve[@]}"
+exec toolchains/with_python.sh "models/bundles/$model" "${serve[@]}"

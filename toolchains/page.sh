@@ -20,8 +20,8 @@ build_wasm() {
 
 # Everything that the page is made from; npm's own stamp covers its packages.
 page_sources() {
-  find web wasm -type f ! -path '*/node_modules/*' ! -path 'web/dist/*' -print0 | sort -z | xargs -0 sha256sum
-  sha256sum build/wasm/wasm/beralih_core{.mjs,.wasm,_scalar.wasm}
+  find web wasm tests/bench/results -type f ! -path '*/node_modules/*' ! -path 'web/dist/*' -print0 | sort -z | xargs -0 sha256sum
+  sha256sum THIRD_PARTY_NOTICES.md build/wasm/wasm/beralih_core{.mjs,.wasm,_scalar.wasm}
 }
 
 # build_page: makes web/dist unless it is up to date. Leaves Node's folder in $node_bin.
