@@ -60,15 +60,21 @@ export const quizzes: Quizzes = {
       options: {
         start: {
           text: 'Once, when the service initializes',
-          why: whys.start,
+          get why() {
+            return whys.start
+          },
         },
         every: {
           text: 'At the start of every prediction request',
-          why: whys.every,
+          get why() {
+            return whys.every
+          },
         },
         first: {
           text: 'When the first request to the service is received',
-          why: whys.first,
+          get why() {
+            return whys.first
+          },
         },
       },
     },

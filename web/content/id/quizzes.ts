@@ -60,15 +60,21 @@ export const quizzes: Quizzes = {
       options: {
         start: {
           text: 'Satu kali, saat layanan diinisialisasi',
-          why: whys.start,
+          get why() {
+            return whys.start
+          },
         },
         every: {
           text: 'Di awal setiap permintaan prediksi',
-          why: whys.every,
+          get why() {
+            return whys.every
+          },
         },
         first: {
           text: 'Saat permintaan pertama diterima layanan',
-          why: whys.first,
+          get why() {
+            return whys.first
+          },
         },
       },
     },
