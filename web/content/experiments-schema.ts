@@ -186,6 +186,8 @@ export interface LabContent {
     refusals: (count: string, wait: string) => string
     found: (rate: string) => string
     foundNothing: (median: string) => string
+    /** A single request is quick enough in the median, but not the slowest in a hundred at the lowest rate. */
+    foundUnsteady: (median: string, p99: string, rate: string) => string
     late: (ms: string, flight: string) => string
     model: Record<'standIn' | 'planChanges' | 'planNothing' | 'unknown', string> & {
       loaded: (name: string, bytes: string, megabytes: string) => string

@@ -76,6 +76,8 @@ export interface Quizzes {
   number: (position: number) => string
   commit: string
   retry: string
+  /** The same button after a right answer. */
+  again: string
   chooseFirst: string
   right: string
   wrong: string

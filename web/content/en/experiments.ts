@@ -48,7 +48,7 @@ export const lab: LabContent = {
     readingSame:
       'For this image the swap changes nothing: the two tensors are equal, digit for digit. Such errors hide in tests with few images; choose another image above and compare again.',
     readingSameLabel: (percent, largest, label, before, after) =>
-      `${percent} % of the tensor’s values changed, by up to ${largest}. The first class stayed ${label}, but its probability went from ${before} to ${after}. Nothing failed and nothing was logged: only the hash shows it.`,
+      `${percent} % of the tensor’s values changed, by up to ${largest}. The first class stayed ${label}, but its probability went from ${before} to ${after}. In the page nothing failed and nothing was logged: only the hash shows it.`,
     readingOtherLabel: (percent, largest, before, after) =>
       `${percent} % of the tensor’s values changed, by up to ${largest}, and with them the answer: ${before} became ${after}. The same weights, the same image; only the preprocessing moved.`,
     server412: (field, ours, theirs, hash) =>
@@ -203,16 +203,18 @@ export const lab: LabContent = {
     meets: (p99, over, sent, bound) =>
       `Meets the budget: p99 is ${p99} ms, under 50 ms. ${over} of ${sent} requests missed it; with 99 % confidence the share that misses is at most ${bound} %.`,
     misses: (p99, over, sent, bound) =>
-      `Misses the budget: p99 is ${p99} ms. ${over} of ${sent} requests took longer than 50 ms or got no prediction; with 99 % confidence the share that misses may be up to ${bound} %.`,
+      `Misses the budget: p99 is ${p99} ms. ${over} of ${sent} requests took longer than 50 ms or got no prediction${over === sent ? '.' : `; with 99 % confidence the share that misses may be up to ${bound} %.`}`,
     refusals: (count, wait) => `${count} requests were refused with 429, told to wait ${wait} s: that is the server keeping its latency for the others.`,
     found: (rate) => `This machine sustains ${rate} requests per second within 50 ms.`,
     foundNothing: (median) => `This machine sustains no rate within 50 ms: a request alone already takes ${median} ms.`,
+    foundUnsteady: (median, p99, rate) =>
+      `A single request is quick enough in the median (${median} ms), but not 99 of 100: at ${rate} requests per second p99 is already ${p99} ms. This machine sustains no rate within 50 ms.`,
     late: (ms, flight) => `The page itself sent 99 of 100 requests at most ${ms} ms late, and had at most ${flight} in flight.`,
     model: {
       loaded: (name, bytes, megabytes) => `This server has loaded ${name}: ${bytes} bytes of weights (${megabytes} MB).`,
       standIn: 'It stands in for a learned model of 1 GB: the same function as resnet34, grown to that size. Its cost is real, and its predictions can be checked.',
       smaller: (name) =>
-        `The task’s model has 1 GB; what is measured here holds for ${name} alone. A learned model of 1 GB is stood in for by resnet34-1gb, where that one is served: ./run.sh --model resnet34-1gb.`,
+        `The task’s model has 1 GB; what is measured here holds for ${name} alone. resnet34-1gb stands in for a learned model of that size; ./run.sh --model resnet34-1gb serves it.`,
       planChanges:
         'Of your plan, the loading of the weights, the batches and the replicas change this run. The code structure and what is shipped do not: it is the same program with the same bundle.',
       planNothing: 'Nothing of your plan changes this run: the server is loaded as it was started.',

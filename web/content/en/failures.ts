@@ -61,7 +61,7 @@ export const failures: Pick<Content, 'pageFailures' | 'serverFailures'> = {
     },
     unsupported_format: {
       title: 'This file is not an image that can be read.',
-      text: (f) => `By its content, ${f.file} is not a JPEG, PNG, WebP, GIF or BMP image, whatever its name. Choose one of these.`,
+      text: (f) => `By its content, ${f.file} is not a JPEG, PNG, WebP, GIF or BMP image, whatever its name. Choose an image in one of these formats.`,
     },
     corrupt_image: {
       title: 'This image is damaged.',
@@ -82,7 +82,7 @@ export const failures: Pick<Content, 'pageFailures' | 'serverFailures'> = {
     stopped: { title: 'Stopped.', text: () => 'You stopped this run. What was downloaded so far is kept; press to run again.' },
   },
   serverFailures: {
-    absent: { title: 'The server does not answer.', text: (f) => `Start ${f.origin}, then press again to compare.` },
+    absent: { title: 'The server does not answer.', text: (f) => `Start the server at ${f.origin}, then press again to compare.` },
     address_invalid: { title: 'The server’s address is invalid.', text: (f) => `?server=${f.detail} is not an http or https address. Correct it and reload the page.` },
     mixed_content: {
       title: 'The browser forbids that server.',

@@ -45,16 +45,16 @@ export const live: LiveContent = {
       longest: 'Longest answer, ms',
     },
     readingKill: (lost, turnedAway, recovery, ready) =>
-      `${lost} requests were in the process when it was killed, and they are lost. ${turnedAway} more found nobody, or a server that was not ready yet. The new process was ready ${ready} ms after the kill and had answered after ${recovery} ms: a quick start is part of availability, and a second process would have answered meanwhile.`,
+      `${lost === '0' ? 'No request was in the process when it was killed.' : lost === '1' ? 'One request was in the process when it was killed, and it is lost.' : `${lost} requests were in the process when it was killed, and they are lost.`} ${turnedAway} more found nobody, or a server that was not ready yet. The new process was ready ${ready} ms after the kill and had answered after ${recovery} ms: a quick start is part of availability, and a second process would have answered meanwhile.`,
     readingStall: (seconds, late, longest, lost) =>
       `The process stood still for ${seconds} s and lost ${lost} requests: its connections waited in the kernel. But ${late} requests took more than 50 ms, the longest ${longest} ms. A supervisor sees a live process here; only a health check with a deadline notices.`,
   },
   challenge: {
     limits:
       'The load comes from this server’s own load generator, on the same machine: requests arrive at random times (Poisson), without waiting for answers to earlier ones, and latency counts from the time that a request was due. Load generator and servers share the processors, so the rate found is a lower bound.',
-    legend: 'What is loaded',
+    legend: 'Where the load goes',
     target: { server: 'this server, as it was started', plan: 'my plan, in child processes' },
-    plan: (loading, batching, replicas) => `Weights loaded ${loading}, batches of up to ${batching}, ${replicas} server processes.`,
+    plan: (loading, batching, replicas) => `Weights loaded ${loading}, ${batching === '1' ? 'one picture at a time' : `batches of up to ${batching}`}, ${replicas === '1' ? 'one server process' : `${replicas} server processes`}.`,
     loading: { 'at-start': 'at the start', 'per-request': 'per request', 'first-request': 'on the first request' },
     starting: (number, threads) => `Server ${number} is ready, with ${threads} threads.`,
     claim: 'With 99 % confidence, 99 of 100 requests are answered within 50 ms.',

@@ -8,6 +8,7 @@ export const quizzes: Quizzes = {
   number: (position) => `Question ${position}`,
   commit: 'Commit answer',
   retry: 'Try again',
+  again: 'Answer again',
   chooseFirst: 'Choose an answer first; the reasons appear once it is committed.',
   right: 'Right.',
   wrong: 'Not quite.',

@@ -7,7 +7,7 @@ export const workbench: Pick<Content, 'evidence' | 'tasks' | 'bench' | 'state' |
     latencyPageOnly: (ms) => `${ms} ms in the page in the last run.`,
     latencyLink: 'Stage by stage',
     aloneWorks: 'The server gave no prediction; the page still predicted.',
-    availabilityLink: 'Stop the server, then run again',
+    availabilityLink: 'Kill a server under load',
     tensorEqual: (digits) => `${digits} of 64 digits equal on the tensor.`,
     tensorDiffers: (digits) => `The tensors differ: ${digits} of 64 digits equal.`,
     reproducibilityLink: 'Compare the hashes',

@@ -48,7 +48,7 @@ export const lab: LabContent = {
     readingSame:
       'Untuk gambar ini penukaran tidak mengubah apa pun: kedua tensor sama, digit demi digit. Kesalahan seperti ini bersembunyi dalam uji dengan sedikit gambar; pilih gambar lain di atas lalu bandingkan lagi.',
     readingSameLabel: (percent, largest, label, before, after) =>
-      `${percent} % nilai tensor berubah, paling jauh ${largest}. Kelas pertama tetap ${label}, tetapi peluangnya bergeser dari ${before} ke ${after}. Tidak ada yang gagal dan tidak ada yang tercatat di log: hanya sidiknya yang menunjukkan perbedaan itu.`,
+      `${percent} % nilai tensor berubah, paling jauh ${largest}. Kelas pertama tetap ${label}, tetapi peluangnya bergeser dari ${before} ke ${after}. Di halaman ini tidak ada yang gagal dan tidak ada yang tercatat di log: hanya sidiknya yang menunjukkan perbedaan itu.`,
     readingOtherLabel: (percent, largest, before, after) =>
       `${percent} % nilai tensor berubah, paling jauh ${largest}, dan jawabannya ikut berubah: ${before} menjadi ${after}. Bobotnya sama, gambarnya sama; hanya pra-pemrosesan yang bergeser.`,
     server412: (field, ours, theirs, hash) =>
@@ -117,7 +117,7 @@ export const lab: LabContent = {
       native: 'server C++',
       'native packed': 'server C++, bobot bf16',
       'native mapped': 'server C++, bobot dipetakan dari berkasnya',
-      uvicorn: 'inference_service.py di bawah uvicorn',
+      uvicorn: 'inference_service.py dengan uvicorn',
       'uvicorn tuned': 'inference_service.py, uvicorn yang disetel',
       'uvicorn batching': 'inference_service.py, disetel dan memakai batch',
       'uvicorn optimized': 'inference_service.py, disetel dan dioptimalkan',
@@ -207,6 +207,8 @@ export const lab: LabContent = {
     refusals: (count, wait) => `${count} permintaan ditolak dengan 429 dan diminta menunggu ${wait} dtk: begitulah server menjaga latensi bagi yang lain.`,
     found: (rate) => `Mesin ini sanggup melayani ${rate} permintaan per detik dengan latensi di bawah 50 ms.`,
     foundNothing: (median) => `Mesin ini tidak sanggup melayani laju berapa pun dengan latensi di bawah 50 ms: satu permintaan saja sudah perlu ${median} ms.`,
+    foundUnsteady: (median, p99, rate) =>
+      `Satu permintaan saja rata-rata cukup cepat (median ${median} ms), tetapi 99 dari 100 tidak: pada ${rate} permintaan per detik, p99 sudah ${p99} ms. Mesin ini tidak sanggup melayani laju berapa pun dalam 50 ms.`,
     late: (ms, flight) => `Halaman sendiri mengirim 99 dari 100 permintaan paling lambat ${ms} ms setelah jadwal, dengan paling banyak ${flight} yang belum terjawab sekaligus.`,
     model: {
       loaded: (name, bytes, megabytes) => `Server ini memuat ${name}: ${bytes} bita bobot (${megabytes} MB).`,

@@ -61,7 +61,7 @@ export const failures: Pick<Content, 'pageFailures' | 'serverFailures'> = {
     },
     unsupported_format: {
       title: 'Berkas ini bukan gambar yang dapat dibaca.',
-      text: (f) => `Menurut isinya, ${f.file} bukan gambar JPEG, PNG, WebP, GIF, atau BMP, apa pun namanya. Pilih salah satunya.`,
+      text: (f) => `Menurut isinya, ${f.file} bukan gambar JPEG, PNG, WebP, GIF, atau BMP, apa pun namanya. Pilih gambar dalam salah satu format itu.`,
     },
     corrupt_image: {
       title: 'Gambar ini rusak.',
@@ -82,7 +82,7 @@ export const failures: Pick<Content, 'pageFailures' | 'serverFailures'> = {
     stopped: { title: 'Dihentikan.', text: () => 'Anda menghentikan eksekusi ini. Yang sudah terunduh tetap tersimpan; tekan untuk menjalankan lagi.' },
   },
   serverFailures: {
-    absent: { title: 'Server tidak menjawab.', text: (f) => `Nyalakan ${f.origin}, lalu tekan lagi untuk membandingkan.` },
+    absent: { title: 'Server tidak menjawab.', text: (f) => `Jalankan server di ${f.origin}, lalu tekan lagi untuk membandingkan.` },
     address_invalid: { title: 'Alamat server tidak sah.', text: (f) => `?server=${f.detail} bukan alamat http atau https. Perbaiki alamatnya lalu muat ulang halaman.` },
     mixed_content: {
       title: 'Peramban melarang server itu.',

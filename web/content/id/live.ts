@@ -45,16 +45,16 @@ export const live: LiveContent = {
       longest: 'Jawaban terlama, ms',
     },
     readingKill: (lost, turnedAway, recovery, ready) =>
-      `${lost} permintaan ada di dalam proses saat ia dimatikan, dan semuanya hilang. ${turnedAway} lagi tidak menemukan server, atau menemukan server yang belum siap. Proses baru siap ${ready} ms setelah itu dan menjawab setelah ${recovery} ms: proses mulai yang cepat adalah bagian dari ketersediaan, dan proses kedua dapat menjawab sementara itu.`,
+      `${lost === '0' ? 'Tidak ada permintaan di dalam proses saat ia dimatikan.' : lost === '1' ? 'Satu permintaan ada di dalam proses saat ia dimatikan, dan hilang.' : `${lost} permintaan ada di dalam proses saat ia dimatikan, dan semuanya hilang.`} ${turnedAway} lagi tidak menemukan server, atau menemukan server yang belum siap. Proses baru siap ${ready} ms setelah itu dan menjawab setelah ${recovery} ms: proses mulai yang cepat adalah bagian dari ketersediaan, dan proses kedua dapat menjawab sementara itu.`,
     readingStall: (seconds, late, longest, lost) =>
       `Proses itu diam selama ${seconds} dtk dan kehilangan ${lost} permintaan: sambungannya menunggu di kernel. Tetapi ${late} permintaan perlu lebih dari 50 ms, yang terlama ${longest} ms. Bagi pengawas, prosesnya tetap hidup; hanya pemeriksaan kesehatan dengan batas waktu yang menyadarinya.`,
   },
   challenge: {
     limits:
       'Bebannya datang dari pembangkit beban server ini sendiri, di mesin yang sama: permintaan tiba pada saat acak (Poisson), tanpa menunggu permintaan sebelumnya terjawab, dan latensi dihitung dari saat permintaan dijadwalkan. Pembangkit beban dan server berbagi prosesor, jadi laju yang ditemukan adalah batas bawah.',
-    legend: 'Yang dibebani',
+    legend: 'Beban ditujukan ke',
     target: { server: 'server ini, sebagaimana ia dijalankan', plan: 'rencana saya, dalam proses anak' },
-    plan: (loading, batching, replicas) => `Bobot dimuat ${loading}, batch sampai ${batching} gambar, ${replicas} proses server.`,
+    plan: (loading, batching, replicas) => `Bobot dimuat ${loading}, ${batching === '1' ? 'satu gambar tiap kali' : `batch sampai ${batching} gambar`}, ${replicas} proses server.`,
     loading: { 'at-start': 'saat mulai', 'per-request': 'pada tiap permintaan', 'first-request': 'pada permintaan pertama' },
     starting: (number, threads) => `Server ${number} siap, dengan ${threads} utas.`,
     claim: 'Dengan keyakinan 99 %, 99 dari 100 permintaan dijawab dalam 50 ms.',
@@ -64,7 +64,7 @@ export const live: LiveContent = {
   python: {
     button: 'Ukur kedua layanan sekarang',
     measuring: (service) => `Bertanya kepada ${service}.`,
-    services: { beralih: 'server C++', python: 'inference_service.py di bawah uvicorn' },
+    services: { beralih: 'server C++', python: 'inference_service.py dengan uvicorn' },
     caption: (rate) => `Kedua layanan di mesin ini, gambar yang sama, masing-masing ${rate} permintaan per detik, bergantian`,
     service: 'Layanan',
     alone: 'Satu per satu, median, ms',

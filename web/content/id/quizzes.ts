@@ -8,6 +8,7 @@ export const quizzes: Quizzes = {
   number: (position) => `Pertanyaan ${position}`,
   commit: 'Kunci pilihan',
   retry: 'Coba lagi',
+  again: 'Jawab ulang',
   chooseFirst: 'Pilih satu jawaban dahulu; alasannya muncul sesudah dikunci.',
   right: 'Benar.',
   wrong: 'Belum tepat.',

@@ -7,7 +7,7 @@ export const workbench: Pick<Content, 'evidence' | 'tasks' | 'bench' | 'state' |
     latencyPageOnly: (ms) => `${ms} ms di halaman pada eksekusi terakhir.`,
     latencyLink: 'Tahap demi tahap',
     aloneWorks: 'Server tidak memberi prediksi; halaman tetap memprediksi.',
-    availabilityLink: 'Hentikan server, lalu jalankan lagi',
+    availabilityLink: 'Matikan server saat menerima beban',
     tensorEqual: (digits) => `${digits} dari 64 digit sama pada tensor.`,
     tensorDiffers: (digits) => `Tensor berbeda: ${digits} dari 64 digit sama.`,
     reproducibilityLink: 'Bandingkan sidiknya',

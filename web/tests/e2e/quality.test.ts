@@ -140,7 +140,7 @@ test('the whole lesson by keyboard alone: every control is reached, seen, and us
   await until('#quiz-notebook .btn')
   await page.keyboard.press('Enter')
   expect(await page.locator('#quiz-notebook .verdict').innerText()).toBe('Right.')
-  expect(await focused(page)).toBe('Try again')
+  expect(await focused(page)).toBe('Answer again')
   await until('#experiment-stateful-notebook > summary')
   await page.keyboard.press('Enter')
   await page.locator('#experiment-stateful-notebook .lab-cell').first().waitFor()
