@@ -393,7 +393,8 @@ def test_the_server_knows_what_it_is_told(variant, server, binary):
         assert container[probe]["httpGet"]["port"] == container["ports"][0]["name"]
         assert server.request("GET", container[probe]["httpGet"]["path"]).status == 200
     drain = int(settings["BERALIH_DRAIN_DELAY_MS"])
-    assert container["readinessProbe"]["periodSeconds"] * container["readinessProbe"]["failureThreshold"] * 1000 < drain < pod(deployment)["terminationGracePeriodSeconds"] * 1000
+    noticed = container["readinessProbe"]["periodSeconds"] * container["readinessProbe"]["failureThreshold"]
+    assert noticed * 1000 < drain < pod(deployment)["terminationGracePeriodSeconds"] * 1000
     assert server.request("GET", deployment["spec"]["template"]["metadata"]["annotations"]["prometheus.io/path"]).status == 200
 
 
