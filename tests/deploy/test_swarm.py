@@ -91,7 +91,7 @@ def test_the_replicas_have_kubernetes_bounds():
         replica = merged(*files, **HERE)["services"]["replica"]
         assert settings.items() <= replica["environment"].items()
         resources = replica["deploy"]["resources"]
-        assert f"{int(resources['limits']['memory']) // 2**20}Mi" == container["resources"]["limits"]["memory"]
+        assert f"{int(resources['limits']['memory']) // 2**30}Gi" == container["resources"]["limits"]["memory"]
         assert f"{int(resources['reservations']['memory']) // 2**20}Mi" == container["resources"]["requests"]["memory"]
     assert resources["reservations"]["cpus"] == replica["environment"]["BERALIH_THREADS"]
     card, = yaml.safe_load((kubernetes / "gpu" / "gpu.yaml").read_text())["spec"]["template"]["spec"]["containers"]
