@@ -7,6 +7,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import tempfile
 
 import pytest
 import yaml
@@ -17,8 +18,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "native_server" / "deploy" / "kubernetes"
 MODULES = ROOT / "web" / "node_modules"
 TYPES = {("apps/v1", "Deployment"): "apps/v1", ("v1", "Service"): "core/v1", ("v1", "ConfigMap"): "core/v1", ("policy/v1", "PodDisruptionBudget"): "policy/v1",
-         ("autoscaling/v2", "HorizontalPodAutoscaler"): "autoscaling/v2"}
-VARIANTS = ("base", "gpu", "haproxy")
+         ("autoscaling/v2", "HorizontalPodAutoscaler"): "autoscaling/v2", ("networking.k8s.io/v1", "NetworkPolicy"): "networking/v1"}
+# What may be applied: a variant, and components on top of it.
+VARIANTS = ("base", "gpu", "haproxy", "canary", "base+keys", "gpu+keys", "haproxy+keys+tls", "canary+keys+tls")
 # Where the whole suite runs, a check that could not be made is a failure.
 WHOLE = os.environ.get("BERALIH_CONTAINERS") == "1" or os.environ.get("CI") == "true"
 
@@ -27,11 +29,17 @@ def lacks(what):
     (pytest.fail if WHOLE else pytest.skip)(what)
 
 
-def kustomized(variant):
-    """What `kubectl apply -k` would send."""
+def kustomized(variant, **more):
+    """What `kubectl apply -k` would send; with components, of a kustomization of one's own."""
     if shutil.which("kubectl") is None:
         pytest.skip("kubectl, which puts the variants together, is not installed")
-    done = subprocess.run(["kubectl", "kustomize", "--load-restrictor", "LoadRestrictionsNone", str(FOLDER / variant)], capture_output=True, text=True)
+    below, *components = variant.split("+")
+    with tempfile.TemporaryDirectory() as folder:
+        there = os.path.relpath(FOLDER, os.path.realpath(folder))  # kustomize takes no absolute paths
+        pathlib.Path(folder, "kustomization.yaml").write_text(json.dumps(
+            {"resources": [f"{there}/{below}"], "components": [f"{there}/{one}" for one in components], **more}))
+        done = subprocess.run(["kubectl", "kustomize", "--load-restrictor", "LoadRestrictionsNone", folder if components or more else str(FOLDER / below)],
+                              capture_output=True, text=True)
     if "unknown flag" in done.stderr:
         pytest.skip("this kubectl is older than 1.21: its kustomize knows no such file")
     assert done.returncode == 0, done.stderr
@@ -103,6 +111,8 @@ def oddities(one):
                     check(QUANTITY.fullmatch(quantity), f"{here}.{resource}: {quantity} is no quantity")
             elif key == "sizeLimit":
                 check(QUANTITY.fullmatch(inner), f"{here}: {inner} is no quantity")
+            elif key == "defaultMode":
+                check(inner & 0o022 == 0 and inner <= 0o777, f"{here}: others may write to it")
             elif key in ("labels", "matchLabels") or key == "selector" and one["kind"] == "Service":
                 for label, content in inner.items():
                     check(LABEL.fullmatch(label) and LABEL_VALUE.fullmatch(content), f"{here}: {label}: {content} is no label")
@@ -119,7 +129,8 @@ def oddities(one):
 def test_the_files_are_what_the_api_takes(tmp_path):
     objects = documents()
     assert set(objects) == {"Deployment", "Service", "PodDisruptionBudget", "HorizontalPodAutoscaler"}
-    objects = [*objects.values(), on_gpu(objects["Deployment"]), *yaml.safe_load_all((FOLDER / "haproxy" / "haproxy.yaml").read_text())]
+    objects = [*objects.values(), on_gpu(objects["Deployment"]),
+               *(one for name in ("haproxy", "canary") for one in yaml.safe_load_all((FOLDER / name / f"{name}.yaml").read_text()))]
     assert [oddities(one) for one in objects] == [[]] * len(objects)
     assert complaints(objects, tmp_path) == ""
 
@@ -140,7 +151,7 @@ def misspelt_probe(deployment):
 
 
 def text_for_a_number(deployment):
-    deployment["spec"]["replicas"] = "3"
+    deployment["spec"]["minReadySeconds"] = "3"
 
 
 def number_for_a_quantity(deployment):
@@ -189,8 +200,41 @@ def test_the_names_agree():
     assert (target["kind"], target["name"]) == ("Deployment", objects["Deployment"]["metadata"]["name"])
     ports = {port["name"] for port in pod(objects["Deployment"])["containers"][0]["ports"]}
     assert {port["targetPort"] for port in objects["Service"]["spec"]["ports"]} <= ports
-    assert objects["PodDisruptionBudget"]["spec"]["minAvailable"] < objects["HorizontalPodAutoscaler"]["spec"]["minReplicas"]
-    assert objects["Deployment"]["spec"]["replicas"] == objects["HorizontalPodAutoscaler"]["spec"]["minReplicas"]
+    assert objects["PodDisruptionBudget"]["spec"]["maxUnavailable"] == 1 < objects["HorizontalPodAutoscaler"]["spec"]["minReplicas"]
+    # Each apply would set what the HorizontalPodAutoscaler has changed.
+    assert "replicas" not in objects["Deployment"]["spec"]
+
+
+def mib(quantity):
+    number, unit = re.fullmatch(r"(\d+)([MG])i", quantity).groups()
+    return int(number) * (1024 if unit == "G" else 1)
+
+
+@pytest.mark.parametrize("variant", ["base", "gpu", "canary"])
+def test_the_memory_is_enough_for_what_is_let_in(variant):
+    """Two bundles while one is loaded beside the other (README: 325 MB resident, 440 while it is copied); all bodies that are not whole yet;
+    one whole body for each of --connection-threads; all pictures that are decoded at the same time: 3 bytes a pixel, and 6 of a progressive
+    JPEG's coefficients. A card wants memory of the host too, which is not known: 2 GB."""
+    container, = pod(kustomized(variant)["Deployment", "beralih-canary" if variant == "canary" else "beralih"])["containers"]
+    settings = {variable["name"]: variable["value"] for variable in container["env"]}
+    body, buffered, pixels, decoding = (int(settings[f"BERALIH_{name}"]) for name in
+                                        ("MAX_BODY_BYTES", "MAX_BUFFERED_BYTES", "MAX_PIXELS", "PREPROCESS_THREADS"))
+    on_card = settings.get("BERALIH_DEVICE") == "cuda"
+    threads = max(64, int(settings.get("BERALIH_MAX_QUEUE", 32)) + (64 if on_card else 1) + 16)
+    taken = 350e6 + 440e6 + buffered + threads * body + decoding * pixels * 9 + (2e9 if on_card else 0)
+    assert taken < mib(container["resources"]["limits"]["memory"]) * 2**20
+
+
+def test_a_late_answer_takes_nobody_out():
+    for variant in ("base", "gpu", "haproxy", "canary"):
+        for (kind, name), one in kustomized(variant).items():
+            if kind == "Deployment":
+                container, = pod(one)["containers"]
+                assert container["readinessProbe"]["failureThreshold"] == 2, name
+                assert {probe["timeoutSeconds"] for key, probe in container.items() if key.endswith("Probe")} == {3}, name
+                assert one["spec"]["minReadySeconds"] == 5, name
+            if kind == "PodDisruptionBudget":
+                assert one["spec"]["maxUnavailable"] == 1 and "minAvailable" not in one["spec"], name
 
 
 def test_a_card_is_asked_for():
@@ -206,8 +250,9 @@ def test_a_card_is_asked_for():
     assert {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"} in pod(deployment)["tolerations"]
     # It counts the processor's time and would ask for cards that are not there.
     assert not [kind for kind, _ in objects if kind == "HorizontalPodAutoscaler"]
-    budget = objects["PodDisruptionBudget", "beralih"]["spec"]["minAvailable"]
-    assert budget < deployment["spec"]["replicas"]
+    # Nothing scales them, so the number stands there; two batches of a card may wait.
+    assert deployment["spec"]["replicas"] > objects["PodDisruptionBudget", "beralih"]["spec"]["maxUnavailable"]
+    assert by_name["BERALIH_MAX_QUEUE"]["value"] == "128"
 
 
 def test_haproxy_stands_between_the_service_and_the_replicas():
@@ -228,8 +273,105 @@ def test_haproxy_stands_between_the_service_and_the_replicas():
     mounted = pod(proxy)["volumes"][0]["configMap"]["name"]
     text = objects["ConfigMap", mounted]["data"]["haproxy.cfg"]
     assert text == (FOLDER.parent / "haproxy.cfg").read_text()
-    room = int(re.search(r"server-template replica 1-(\d+)", text).group(1))
-    assert objects["HorizontalPodAutoscaler", "beralih"]["spec"]["maxReplicas"] <= room
+    # Those that start and those that end at the same time, too.
+    room = {int(number) for number in re.findall(r"server-template replica 1-(\d+)", text)}
+    assert 2 * objects["HorizontalPodAutoscaler", "beralih"]["spec"]["maxReplicas"] < min(room) == max(room)
+    # Ready while it has replicas; a HAProxy without any is no reason to kill it.
+    container, = pod(proxy)["containers"]
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    assert container["readinessProbe"]["httpGet"] == {"path": "/haproxy-ready", "port": "operator"} and "monitor-uri /haproxy-ready" in text
+    assert container["livenessProbe"]["tcpSocket"] == {"port": "http"}
+    assert settings["BERALIH_HAPROXY_METRICS"] == f"0.0.0.0:{ports['operator']}"
+    assert proxy["spec"]["template"]["metadata"]["annotations"]["prometheus.io/port"] == str(ports["operator"])
+    # preStop and the longest that an old process lives.
+    longest = int(container["lifecycle"]["preStop"]["exec"]["command"][1]) + int(re.search(r"hard-stop-after (\d+)s", text).group(1))
+    assert longest < pod(proxy)["terminationGracePeriodSeconds"]
+
+
+def admits(policy, labels, port):
+    """Whether the policy lets a pod of these labels in at the port."""
+    def chosen(selector):
+        return all(labels.get(key) == value for key, value in selector.get("matchLabels", {}).items())
+    return any(port in {one["port"] for one in rule["ports"]} and ("from" not in rule or any(chosen(peer["podSelector"]) for peer in rule["from"]))
+               for rule in policy["spec"]["ingress"])
+
+
+def test_nobody_goes_past_haproxy():
+    objects = kustomized("canary")
+    replicas, proxy = objects["NetworkPolicy", "beralih-replicas"], objects["NetworkPolicy", "beralih-haproxy"]
+    names = {name: one["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/name"] for (kind, name), one in objects.items() if kind == "Deployment"}
+    behind, = replicas["spec"]["podSelector"]["matchExpressions"]
+    assert set(behind["values"]) == {names["beralih"], names["beralih-canary"]}
+    assert proxy["spec"]["podSelector"]["matchLabels"]["app.kubernetes.io/name"] == names["beralih-haproxy"]
+    haproxy, prometheus, other = ({"app.kubernetes.io/name": name} for name in ("beralih-haproxy", "prometheus", "other"))
+    assert [admits(replicas, who, "http") for who in (haproxy, prometheus, other)] == [True, True, False]
+    assert [admits(proxy, who, "http") for who in (prometheus, other)] == [True, True]
+    assert [admits(proxy, who, "operator") for who in (prometheus, other)] == [True, False]
+
+
+def test_haproxy_can_come_before_the_service_leads_to_it():
+    """What the changeover applies first has HAProxy and all that it needs, then the Service; the NetworkPolicies come last."""
+    def labelled(name):
+        return {key for key, one in objects.items() if one["metadata"].get("labels", {}).get("app.kubernetes.io/name") == name}
+    objects = kustomized("haproxy")
+    configuration = pod(objects["Deployment", "beralih-haproxy"])["volumes"][0]["configMap"]["name"]
+    assert {("Deployment", "beralih-haproxy"), ("Service", "beralih-replicas"), ("ConfigMap", configuration)} <= labelled("beralih-haproxy")
+    assert ("Service", "beralih") in labelled("beralih")
+    assert not [kind for kind, _ in labelled("beralih-haproxy") | labelled("beralih") if kind == "NetworkPolicy"]
+
+
+def test_a_canary_is_a_replica_with_another_image():
+    objects = kustomized("canary")
+    without = kustomized("haproxy")
+    assert set(objects) - set(without) == {("Deployment", "beralih-canary"), ("Service", "beralih-canary")}
+    canary = json.loads(json.dumps(objects["Deployment", "beralih-canary"]).replace("beralih-canary", "beralih"))
+    image = pod(canary)["containers"][0].pop("image")
+    replica = copy.deepcopy(objects["Deployment", "beralih"])
+    assert image.startswith("beralih:") and image != pod(replica)["containers"][0].pop("image")
+    assert canary == replica
+    # No pod of it is among the replicas, and all else is as without it: the HorizontalPodAutoscaler above all.
+    selectors = [objects[kind, name]["spec"]["selector"] for kind, name in (("Service", "beralih-canary"), ("Service", "beralih-replicas"))]
+    labels = objects["Deployment", "beralih-canary"]["spec"]["template"]["metadata"]["labels"].items()
+    assert [selector.items() <= labels for selector in selectors] == [True, False]
+    assert [key for key in without if objects[key] != without[key]] == [("Deployment", "beralih-haproxy")]
+    # What contains another variable comes behind it.
+    env = pod(objects["Deployment", "beralih-haproxy"])["containers"][0]["env"]
+    names = [variable["name"] for variable in env]
+    settings = {variable["name"]: variable.get("value") for variable in env}
+    assert names.index("NAMESPACE") < min(names.index("BERALIH_CANARY"), names.index("BERALIH_REPLICAS"))
+    name, port = settings["BERALIH_CANARY"].split(":")
+    service = objects["Service", "beralih-canary"]
+    assert name == "beralih-canary.$(NAMESPACE).svc.cluster.local" and int(port) == service["spec"]["ports"][0]["port"]
+    assert settings["BERALIH_CANARY_PERCENT"] == "5" and service["spec"]["clusterIP"] == "None"
+
+
+@pytest.mark.parametrize("variant", ["base+keys", "gpu+keys", "canary+keys+tls"])
+def test_keys_are_asked_of_everybody(variant):
+    objects = kustomized(variant)
+    servers = [one for (kind, name), one in objects.items() if kind == "Deployment" and name != "beralih-haproxy"]
+    assert len(servers) == (2 if "canary" in variant else 1)
+    for server in servers:
+        container, = pod(server)["containers"]
+        settings = {variable["name"]: variable["value"] for variable in container["env"]}
+        volume, = pod(server)["volumes"]
+        mount, = container["volumeMounts"]
+        assert settings["BERALIH_API_KEYS"] == mount["mountPath"] + "/api-keys" and mount["name"] == volume["name"] and mount["readOnly"]
+        # Its user reads it, who is not its owner; nobody else may write to it, or the server refuses it.
+        assert volume["secret"] == {"secretName": "beralih-api-keys", "defaultMode": 0o444}
+        assert settings["BERALIH_THREADS"] == "2", "the rest is as before"
+
+
+def test_tls_ends_at_haproxy():
+    objects, without = kustomized("canary+tls"), kustomized("canary")
+    proxy = pod(objects["Deployment", "beralih-haproxy"])
+    settings = {variable["name"]: variable.get("value") for variable in proxy["containers"][0]["env"]}
+    mounts = {mount["name"]: mount["mountPath"] for mount in proxy["containers"][0]["volumeMounts"]}
+    secret = next(volume["secret"] for volume in proxy["volumes"] if volume["name"] == "tls")
+    assert settings["BERALIH_HAPROXY_CERT"] == mounts["tls"] + "/tls.crt" and secret["secretName"] == "beralih-tls"
+    # Root's, and its group's alone; HAProxy's user is in that.
+    assert secret["defaultMode"] == 0o440 and proxy["securityContext"]["fsGroup"] == proxy["securityContext"]["runAsGroup"]
+    assert objects["Service", "beralih"]["spec"]["ports"] == [{"name": "https", "port": 443, "targetPort": "http"}]
+    assert {key for key in without if objects[key] != without[key]} == {("Service", "beralih"), ("Deployment", "beralih-haproxy")}
 
 
 def image_tag(variant):
@@ -248,14 +390,15 @@ def test_the_server_knows_what_it_is_told(variant, server, binary):
     assert set(settings) <= known
     assert settings.get("BERALIH_DEVICE") == ("cuda" if variant == "gpu" else None)
     assert ("nvidia.com/gpu" in container["resources"]["limits"]) == (variant == "gpu")
-    assert re.fullmatch(rf"{re.escape(version)}-\w+-[0-9a-f]{{12}}" + ("-cuda" if variant == "gpu" else ""), image_tag(variant))
+    assert re.fullmatch(rf"{re.escape(version)}-\w+-[0-9a-f]{{12}}-g[0-9a-f]{{7}}" + ("-cuda" if variant == "gpu" else ""), image_tag(variant))
     # As many threads as cores are asked for.
     assert settings["BERALIH_PREPROCESS_THREADS" if variant == "gpu" else "BERALIH_THREADS"] == container["resources"]["requests"]["cpu"]
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
         assert container[probe]["httpGet"]["port"] == container["ports"][0]["name"]
         assert server.request("GET", container[probe]["httpGet"]["path"]).status == 200
     drain = int(settings["BERALIH_DRAIN_DELAY_MS"])
-    assert container["readinessProbe"]["periodSeconds"] * 1000 < drain < pod(deployment)["terminationGracePeriodSeconds"] * 1000
+    noticed = container["readinessProbe"]["periodSeconds"] * container["readinessProbe"]["failureThreshold"]
+    assert noticed * 1000 < drain < pod(deployment)["terminationGracePeriodSeconds"] * 1000
     assert server.request("GET", deployment["spec"]["template"]["metadata"]["annotations"]["prometheus.io/path"]).status == 200
 
 

@@ -45,7 +45,78 @@ def test_a_changed_configuration_is_another_one():
     """Swarm refuses to change a config; with the next number it is a new one."""
     variables = {"BERALIH_NODE": "here", "BERALIH_IMAGE": "beralih:1"}
     names = {merged("swarm.yaml", HAPROXY_CONFIG_VERSION=number, **variables)["configs"]["haproxy"]["name"] for number in "12"}
-    assert names == {"haproxy-1", "haproxy-2"}
+    assert names == {"beralih-haproxy-1", "beralih-haproxy-2"}
+    # Its name is the whole swarm's, unlike those of services: another stack's must be another one.
+    for file in ("swarm.yaml", "swarm-nodes.yaml"):
+        assert merged(file, BERALIH_STACK="other", **variables)["configs"]["haproxy"]["name"] == "other-haproxy-1"
+
+
+HERE = {"BERALIH_NODE": "here", "BERALIH_IMAGE": "beralih:1"}
+
+
+def test_it_answers_this_machine_alone_until_told_otherwise():
+    def proxy(**variables):
+        return merged("swarm.yaml", **HERE, **variables)["services"]["proxy"]["environment"]
+    assert (proxy()["BERALIH_HAPROXY_BIND"], proxy()["BERALIH_HAPROXY_METRICS"]) == ("127.0.0.1:8080", "127.0.0.1:8405")
+    assert proxy(BERALIH_HAPROXY_BIND=":8443")["BERALIH_HAPROXY_BIND"] == ":8443"
+    # Between machines, where everybody may listen, nothing goes in plain text.
+    assert merged("swarm-nodes.yaml", **HERE)["networks"]["replicas"] == {"driver": "overlay", "driver_opts": {"encrypted": "true"}}
+
+
+@pytest.mark.parametrize("file", ["swarm.yaml", "swarm-nodes.yaml"])
+def test_the_services_may_take_no_more_than_they_need(file):
+    services = merged(file, **HERE)["services"]
+    for name, service in services.items():
+        assert service["read_only"] and service["cap_drop"] == ["ALL"] and "cap_add" not in service, name
+        assert service["logging"] == {"driver": "json-file", "options": {"max-size": "50m", "max-file": "5"}}, name
+        update = service["deploy"]["update_config"]
+        assert (update["parallelism"], update["failure_action"]) == (1, "rollback"), name
+    proxy = services["proxy"]
+    assert int(proxy["environment"]["BERALIH_HAPROXY_BIND"].split(":")[-1]) >= 1024, "no capability for a lower one"
+    assert proxy["environment"]["BERALIH_HAPROXY_ADMIN"].startswith(proxy["volumes"][0]["target"] + "/") and proxy["volumes"][0]["type"] == "tmpfs"
+    assert proxy["user"].split(":")[0] != "0" and proxy["stop_signal"] == "SIGUSR1"
+    longest = int(re.search(r"hard-stop-after (\d+)s", (DEPLOY / "haproxy.cfg").read_text()).group(1))
+    assert proxy["stop_grace_period"] == "1m15s" and longest < 75
+    # On the host's network two of them share the port for a while; a published one is one container's.
+    assert proxy["deploy"]["update_config"]["order"] == ("stop-first" if "ports" in proxy else "start-first")
+
+
+def test_the_replicas_have_kubernetes_bounds():
+    """The same settings, within the same memory."""
+    kubernetes = DEPLOY / "kubernetes"
+    deployment = next(yaml.safe_load_all((kubernetes / "base" / "beralih.yaml").read_text()))
+    container, = deployment["spec"]["template"]["spec"]["containers"]
+    settings = {variable["name"]: variable["value"] for variable in container["env"] if variable["name"] != "BERALIH_DRAIN_DELAY_MS"}
+    for files in (["swarm.yaml"], ["swarm-nodes.yaml"]):
+        replica = merged(*files, **HERE)["services"]["replica"]
+        assert settings.items() <= replica["environment"].items()
+        resources = replica["deploy"]["resources"]
+        assert f"{int(resources['limits']['memory']) // 2**30}Gi" == container["resources"]["limits"]["memory"]
+        assert f"{int(resources['reservations']['memory']) // 2**20}Mi" == container["resources"]["requests"]["memory"]
+    assert resources["reservations"]["cpus"] == replica["environment"]["BERALIH_THREADS"]
+    card, = yaml.safe_load((kubernetes / "gpu" / "gpu.yaml").read_text())["spec"]["template"]["spec"]["containers"]
+    stack = merged("swarm-nodes.yaml", "swarm-gpu.yaml", **HERE)["services"]
+    assert {variable["name"]: variable["value"] for variable in card["env"]}.items() <= stack["replica"]["environment"].items()
+    assert f"{int(stack['replica']['deploy']['resources']['limits']['memory']) // 2**30}Gi" == card["resources"]["limits"]["memory"]
+    assert stack["proxy"]["environment"]["BERALIH_MAXCONN"] == stack["replica"]["environment"]["BERALIH_MAX_QUEUE"]
+
+
+@pytest.mark.parametrize("file", ["swarm.yaml", "swarm-nodes.yaml"])
+def test_keys_and_certificate_are_secrets(file):
+    stack = merged(file, "swarm-keys.yaml", "swarm-tls.yaml", **HERE)
+    replica, proxy = stack["services"]["replica"], stack["services"]["proxy"]
+    keys, = replica["secrets"]
+    assert replica["environment"]["BERALIH_API_KEYS"] == "/run/secrets/" + keys["target"]
+    assert '"BERALIH_API_KEYS"' in (DEPLOY.parent / "src" / "cli" / "serve_flags.cpp").read_text()
+    # Its reader's own, and nobody may write to it: the server refuses a file that others may write to.
+    assert re.search(rf"^USER {keys['uid']}:{keys['gid']}$", (DEPLOY / "Containerfile").read_text(), re.M) and keys["mode"] == 0o400
+    pem, = proxy["secrets"]
+    assert proxy["environment"]["BERALIH_HAPROXY_CERT"] == "/run/secrets/" + pem["target"]
+    assert f"{pem['uid']}:{pem['gid']}" == proxy["user"] and pem["mode"] == 0o400
+    assert stack["secrets"] == {name: {"name": name, "external": True} for name in ("beralih_api_keys", "beralih_tls")}
+    # Secrets never change; the next one has another name.
+    stack = merged(file, "swarm-keys.yaml", "swarm-tls.yaml", BERALIH_API_KEYS_SECRET="keys_2", BERALIH_TLS_SECRET="tls_2", **HERE)
+    assert [one["name"] for one in stack["secrets"].values()] == ["keys_2", "tls_2"]
 
 
 @pytest.mark.parametrize("files", [["swarm-nodes.yaml"], ["swarm-nodes.yaml", "swarm-gpu.yaml"]])
@@ -56,7 +127,7 @@ def test_several_machines_find_each_other_by_name(files):
     assert name == "tasks.replica" and int(port) == 8080 and "BERALIH_PORT" not in replica["environment"] and "BERALIH_HOST" not in replica["environment"]
     assert set(replica["networks"]) == set(proxy["networks"]) <= set(stack["networks"])
     assert "placement" not in proxy["deploy"] and "constraints" not in replica["deploy"]["placement"]
-    assert replica["deploy"]["replicas"] <= int(re.search(r"server-template replica 1-(\d+)", (DEPLOY / "haproxy.cfg").read_text()).group(1))
+    assert 2 * replica["deploy"]["replicas"] <= int(re.search(r"server-template replica 1-(\d+)", (DEPLOY / "haproxy.cfg").read_text()).group(1))
     assert f":{proxy['ports'][0]['target']}" == proxy["environment"]["BERALIH_HAPROXY_BIND"] and proxy["ports"][0]["mode"] == "host"
     on_cards = "swarm-gpu.yaml" in files
     assert (replica["environment"].get("BERALIH_DEVICE") == "cuda") == on_cards
@@ -114,7 +185,8 @@ def replicas():
 
 
 def deploy(image):
-    environment = {**os.environ, "BERALIH_IMAGE": image, "BERALIH_HAPROXY_IMAGE": PROXY, "BERALIH_BIND": f"127.0.0.1:{PORT}",
+    environment = {**os.environ, "BERALIH_IMAGE": image, "BERALIH_HAPROXY_IMAGE": PROXY, "BERALIH_HAPROXY_BIND": f"127.0.0.1:{PORT}",
+                   "BERALIH_HAPROXY_METRICS": f"127.0.0.1:{PORT + 1}", "BERALIH_STACK": NAME,
                    "BERALIH_NODE": docker("info", "-f", "{{.Name}}"), "BERALIH_THREADS": "1"}
     docker("stack", "deploy", "--resolve-image", "never", "-c", str(STACK), NAME, env=environment)
 
