@@ -17,7 +17,7 @@ GUIDE = (DEPLOY / "README.md").read_text()
 
 def test_it_says_what_to_do_at_each_alert():
     rules = [rule["alert"] for group in yaml.safe_load((DEPLOY / "alerts.yaml").read_text())["groups"] for rule in group["rules"]]
-    assert re.findall(r"^\| `(\w+)`", GUIDE, re.M) == rules
+    assert re.findall(r"^\| `(Beralih\w+)`", GUIDE, re.M) == rules
 
 
 def families_of_cards():
@@ -134,3 +134,18 @@ def test_promtool_reads_the_dashboards_queries(tmp_path):
     (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}))
     done = subprocess.run(["promtool", "check", "rules", str(tmp_path / "rules.yaml")], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_promtool_reads_the_scrape_configurations(tmp_path):
+    if shutil.which("promtool") is None:
+        pytest.skip("promtool is not installed (Debian's package prometheus)")
+    shutil.copy(DEPLOY / "alerts.yaml", tmp_path)
+    blocks = [block for block in re.findall(r"```yaml\n(.*?)```", GUIDE, re.M | re.S) if "scrape_configs" in block]
+    jobs = set()
+    for block in blocks:
+        (tmp_path / "prometheus.yaml").write_text(block.replace("    # scheme", "    scheme"))
+        done = subprocess.run(["promtool", "check", "config", str(tmp_path / "prometheus.yaml")], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        jobs |= {one["job_name"] for one in yaml.safe_load(block)["scrape_configs"]}
+    # The names that the rules ask for.
+    assert len(blocks) >= 3 and jobs == set(re.findall(r'job="([^"]+)"', (DEPLOY / "alerts.yaml").read_text()))

@@ -26,7 +26,8 @@ def guides_block(title, number=0):
 def typed(text, build, bundle):
     """The tests' build was made before, was configured for another prefix, and lies where BERALIH_BIN says; so does the bundle."""
     text = "\n".join(line for line in text.splitlines() if not line.startswith(("git ", "./run.sh", "cmake --preset")))
-    return text.replace("cmake --install build/release", f"cmake --install {build} --prefix /usr").replace("models/bundles/resnet34", str(bundle))
+    text = text.replace("cmake --install build/release", f"cmake --install {build} --prefix /usr").replace("build/release/", f"{build}/")
+    return text.replace("models/bundles/resnet34", str(bundle))
 
 
 def free_port():
@@ -78,7 +79,7 @@ def service(binary, bundle, tmp_path_factory):
         service.drop_in("beralih.socket", f"[Socket]\nListenStream=\nListenStream=127.0.0.1:{port}\n")
         # What waits while a server starts is late and not lost: on a slow machine that is more than the default's 32 requests or 10 s.
         service.drop_in("beralih.service", f"[Service]\nEnvironment=BERALIH_MAX_QUEUE={2 * Load.CLIENTS} BERALIH_DEADLINE_MS=60000\n")
-        service.types = lambda text: machine.run("sh", "-ec", typed(text, build, bundle), cwd=str(ROOT))
+        service.types = lambda text: machine.run("sh", "-ec", f"cd {ROOT}\n" + typed(text, build, bundle))
         for title in ("1. Build and install", "2. Place a bundle", "3. Settings", "4. Start it"):
             service.types(guides_block(title))
         yield service
@@ -106,7 +107,7 @@ def test_it_may_do_nothing_else(service):
     assert folders.splitlines() == ["root 755"] * 3 + ["root 644"]
     assert service.machine.tries(*enter, "touch", f"{BUNDLES}/current/contract.json", f"{BUNDLES}/new").returncode != 0
     written = service.machine.run("find", "/var/cache/private/beralih/", "-type", "f")
-    assert len(written.splitlines()) <= 1, written
+    assert written and all("/hashes/" in one for one in written.splitlines()), written
     assert service.machine.run(*enter, "ls", "/home", "/root") == "/home:\n\n/root:"
     assert service.show("NRestarts") == "0"
 
