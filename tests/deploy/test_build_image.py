@@ -26,7 +26,7 @@ def engines(tmp_path):
     folder = tmp_path / "engines"
     folder.mkdir()
     for name in ("docker", "podman"):
-        script(folder / name, f'case $1 in image) echo 1000000;; build) echo {name} "$@" >> "{tmp_path}/calls"; for last in "$@"; do :; done\n'
+        script(folder / name, f'case $1 in image) echo 1000000;; build) echo Step 1; echo {name} "$@" >> "{tmp_path}/calls"; for last in "$@"; do :; done\n'
                               f'cd "$last" && find . -maxdepth 2 > "{tmp_path}/context";; esac\n')
     return folder
 
@@ -34,6 +34,13 @@ def engines(tmp_path):
 def build(engines, *arguments):
     return subprocess.run([str(DEPLOY / "build_image.sh"), *map(str, arguments)], capture_output=True, text=True,
                           env={**os.environ, "PATH": f"{engines}:/usr/bin:/bin"})
+
+
+def revision():
+    """As the tags end: the commit, and whether files have been changed since."""
+    def git(*words):
+        return subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True).stdout.strip()
+    return f"g{git('rev-parse', 'HEAD')[:7] or 'unknown'}{'-dirty' if git('status', '--porcelain', '--untracked-files=no') else ''}"
 
 
 def calls(tmp_path):
@@ -49,9 +56,11 @@ def test_two_bundles_of_one_name_get_two_tags(engines, bundle, tmp_path):
     for one in (bundle, new):
         done = build(engines, "--bundle", one)
         assert done.returncode == 0, done.stderr
-        assert f"beralih:{VERSION}-{bundle.name}-{contract_hash(one)[:12]}: 1 MB, contract {contract_hash(one)}" in done.stdout
+        named = f"beralih:{VERSION}-{bundle.name}-{contract_hash(one)[:12]}-{revision()}"
+        assert done.stdout == named + "\n", "the name alone, for $(...)"
+        assert f"{named}: 1 MB, contract {contract_hash(one)}" in done.stderr
     tags = [after(call, "-t") for call in calls(tmp_path)]
-    assert tags == [f"beralih:{VERSION}-{bundle.name}-{contract_hash(one)[:12]}" for one in (bundle, new)]
+    assert tags == [f"beralih:{VERSION}-{bundle.name}-{contract_hash(one)[:12]}-{revision()}" for one in (bundle, new)]
     assert f"CONTRACT_HASH={contract_hash(new)}" in calls(tmp_path)[1]
 
 
@@ -59,11 +68,48 @@ def test_the_tag_says_what_is_in_it(engines, bundle, tmp_path):
     (tmp_path / "current").symlink_to(bundle)
     for arguments in ([], ["--bundle", tmp_path / "current"], ["--device", "cuda", "--bundle", bundle], ["--device", "cuda"], ["--tag", "mine:1"]):
         assert build(engines, *arguments).returncode == 0
-    named = f"beralih:{VERSION}-{bundle.name}-{contract_hash(bundle)[:12]}"
-    assert [after(call, "-t") for call in calls(tmp_path)] == [f"beralih:{VERSION}", named, named + "-cuda", f"beralih:{VERSION}-cuda", "mine:1"]
+    named, plain = f"beralih:{VERSION}-{bundle.name}-{contract_hash(bundle)[:12]}-{revision()}", f"beralih:{VERSION}-{revision()}"
+    assert [after(call, "-t") for call in calls(tmp_path)] == [plain, named, named + "-cuda", plain + "-cuda", "mine:1"]
     assert [after(call, "--target") for call in calls(tmp_path)] == ["runtime", "bundled", "bundled", "runtime", "runtime"]
     assert [[word for word in call if word.startswith("BASE=")] for call in calls(tmp_path)] == \
         [["BASE=debian:bookworm"]] * 2 + [["BASE=debian:trixie"]] * 2 + [["BASE=debian:bookworm"]]
+
+
+def test_a_tag_tells_builds_apart(engines, tmp_path):
+    """A commit, and changed files: by a copy of what the script needs, in a repository of its own."""
+    root = tmp_path / "checkout"
+    (root / "native_server" / "deploy").mkdir(parents=True)
+    (root / "web" / "dist").mkdir(parents=True)
+    (root / "web" / "dist" / "index.html").write_text("")
+    shutil.copy(DEPLOY / "build_image.sh", root / "native_server" / "deploy")
+    shutil.copy(ROOT / "CMakeLists.txt", root)
+
+    def git(*words):
+        return subprocess.run(["git", "-C", str(root), "-c", "user.name=a", "-c", "user.email=a@b", *words], check=True, capture_output=True, text=True).stdout.strip()
+
+    def tag():
+        done = subprocess.run([str(root / "native_server" / "deploy" / "build_image.sh")], capture_output=True, text=True, env={**os.environ, "PATH": f"{engines}:/usr/bin:/bin"})
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    git("init", "-q")
+    git("add", "CMakeLists.txt", "native_server")
+    git("commit", "-q", "-m", "one")
+    first = tag()
+    assert first == f"beralih:{VERSION}-g{git('rev-parse', 'HEAD')[:7]}"
+    (root / "lies about").write_text("")
+    assert tag() == first, "what git does not know gets into no image"
+    (root / "CMakeLists.txt").open("a").write("# changed\n")
+    assert tag() == first + "-dirty"
+    git("commit", "-q", "-a", "-m", "two")
+    assert tag() == f"beralih:{VERSION}-g{git('rev-parse', 'HEAD')[:7]}" != first
+
+
+def test_a_fresh_build_takes_nothing_from_the_cache(engines, tmp_path):
+    assert build(engines).returncode == 0
+    assert build(engines, "--fresh").returncode == 0
+    before, fresh = calls(tmp_path)
+    assert not {"--pull", "--no-cache"} & set(before) and {"--pull", "--no-cache"} <= set(fresh)
 
 
 def test_podman_keeps_the_health_check(engines, tmp_path):
@@ -107,7 +153,7 @@ def test_an_engine_that_does_not_run_is_said(engines, tmp_path):
 
 def test_it_explains_itself(engines):
     said = build(engines, "--help").stdout
-    for option in ("--device", "--base", "--bundle", "--tag", "--engine", "--cudnn"):
+    for option in ("--device", "--base", "--bundle", "--tag", "--engine", "--cudnn", "--fresh"):
         assert option in said
 
 
