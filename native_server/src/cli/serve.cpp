@@ -298,3 +298,4 @@ void add_serve_command(CLI::App& app) {
 }
 
 }  // namespace beralih
+    settle_limits(*flags, on_cpu);

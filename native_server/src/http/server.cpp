@@ -113,6 +113,7 @@ Status HttpServer::start() {
   polling.max_connections =
       std::min(options.max_connections, descriptors - std::min(descriptors - 1, kOtherDescriptors));
   polling.limits.max_body_bytes = options.max_body_bytes;
+  polling.max_buffered_bytes = options.max_buffered_bytes;
   polling.request_timeout = options.request_timeout;
   polling.idle_timeout = options.idle_timeout;
   polling.drain_timeout = options.drain_timeout;
@@ -122,9 +123,9 @@ Status HttpServer::start() {
   polling.tick = [events = &impl_->events] { events->tick(); };
   polling.socket_is_shared = inherited_;
   if (inherited_) polling.hold = kMostHeld;
-  impl_->server.serve(listener->socket, std::move(polling),
-                      options.tls ? make_tls_transports(options.tls) : make_plain_transports());
-  return Ok{};
+  return impl_->server.serve(
+      listener->socket, std::move(polling),
+      options.tls ? make_tls_transports(options.tls) : make_plain_transports());
 }
 
 void HttpServer::begin_accepting() { impl_->server.begin_accepting(); }
