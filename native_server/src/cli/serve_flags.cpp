@@ -283,7 +283,7 @@ void add_serve_flags(CLI::App& command, ServeFlags& flags) {
       command
           .add_option("--tls-cert", flags.tls_certificate,
                       "PEM file of the certificate with its chain: serve HTTPS alone; read anew on "
-                      "SIGHUP")
+                      "SIGHUP and POST /api/admin/reload")
           ->envname("BERALIH_TLS_CERT")
           ->option_text("FILE");
   CLI::Option* key =
@@ -296,7 +296,7 @@ void add_serve_flags(CLI::App& command, ServeFlags& flags) {
       .add_option(
           "--api-keys", flags.api_keys,
           "file of NAME:ROLE:SHA256 lines, which `beralih key new` prints: only who sends one "
-          "of these keys is answered; read anew on SIGHUP")
+          "of these keys is answered; read anew on SIGHUP and POST /api/admin/reload")
       ->envname("BERALIH_API_KEYS")
       ->option_text("FILE");
   command

@@ -67,7 +67,7 @@ HttpServer::HttpServer(HttpOptions options, const ServingState& state)
                           chosen.origins, &impl_->metrics, [&server] { return server.counts(); },
                           &impl_->events,
                           chosen.access ? chosen.access : std::make_shared<const AccessControl>(),
-                          chosen.reload, chosen.lab});
+                          chosen.reload, chosen.reread, chosen.lab});
   impl_->hooks = {chosen.log_requests, chosen.log_format, chosen.origins, &impl_->metrics, answer};
   add_request_hooks(server, impl_->hooks);
   // It also runs on our own 4xx and 5xx answers: those have their body already.
@@ -112,9 +112,9 @@ Status HttpServer::start() {
   const size_t descriptors = raise_descriptor_limit();
   polling.max_connections =
       std::min(options.max_connections, descriptors - std::min(descriptors - 1, kOtherDescriptors));
-  polling.limits.max_body_bytes = options.max_body_bytes;
   polling.max_buffered_bytes = options.max_buffered_bytes;
   polling.request_timeout = options.request_timeout;
+  polling.limits.max_body_bytes = options.max_body_bytes;
   polling.idle_timeout = options.idle_timeout;
   polling.drain_timeout = options.drain_timeout;
   polling.refuse = [hooks = impl_->hooks](int status, const std::string& detail) {

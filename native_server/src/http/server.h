@@ -38,6 +38,9 @@ struct HttpOptions {
   std::shared_ptr<const TlsIdentity> tls;       ///< nullptr: plain HTTP
   /// What POST /api/admin/reload does; empty: the address does not exist.
   std::function<Result<ReloadReport>()> reload;
+  /// What it does before: reads API keys and certificate anew. Errors: any; the old ones stay. May
+  /// be empty.
+  std::function<Status()> reread;
   bool log_requests = true;
   LogFormat log_format = LogFormat::kText;
 };
