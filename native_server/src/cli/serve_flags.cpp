@@ -320,6 +320,11 @@ void add_serve_flags(CLI::App& command, ServeFlags& flags) {
       ->transform(CLI::CheckedTransformer(formats, CLI::ignore_case).description("text|json"))
       ->type_name("FORMAT");
   command.add_flag("--quiet", flags.quiet, "no line per request")->envname("BERALIH_QUIET");
+  command
+      .add_flag("--log-health", flags.http.log_health,
+                "a line also for each GET of /v2/health/live, /v2/health/ready and /metrics that "
+                "was answered with 200")
+      ->envname("BERALIH_LOG_HEALTH");
 }
 
 }  // namespace beralih

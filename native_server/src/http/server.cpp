@@ -68,7 +68,8 @@ HttpServer::HttpServer(HttpOptions options, const ServingState& state)
                           &impl_->events,
                           chosen.access ? chosen.access : std::make_shared<const AccessControl>(),
                           chosen.reload, chosen.reread, chosen.lab});
-  impl_->hooks = {chosen.log_requests, chosen.log_format, chosen.origins, &impl_->metrics, answer};
+  impl_->hooks = {chosen.log_requests, chosen.log_health, chosen.log_format,
+                  chosen.origins,      &impl_->metrics,   answer};
   add_request_hooks(server, impl_->hooks);
   // It also runs on our own 4xx and 5xx answers: those have their body already.
   server.set_error_handler([](const httplib::Request& request, httplib::Response& response) {
@@ -113,8 +114,8 @@ Status HttpServer::start() {
   polling.max_connections =
       std::min(options.max_connections, descriptors - std::min(descriptors - 1, kOtherDescriptors));
   polling.max_buffered_bytes = options.max_buffered_bytes;
-  polling.request_timeout = options.request_timeout;
   polling.limits.max_body_bytes = options.max_body_bytes;
+  polling.request_timeout = options.request_timeout;
   polling.idle_timeout = options.idle_timeout;
   polling.drain_timeout = options.drain_timeout;
   polling.refuse = [hooks = impl_->hooks](int status, const std::string& detail) {

@@ -42,6 +42,7 @@ struct HttpOptions {
   /// be empty.
   std::function<Status()> reread;
   bool log_requests = true;
+  bool log_health = false;  ///< also probes and scrapes that were answered with 200
   LogFormat log_format = LogFormat::kText;
 };
 
