@@ -48,10 +48,20 @@ def test_wrong_arguments(binary, arguments, word):
     assert word in line
 
 
+def test_a_limit_for_all_bodies_that_holds_no_single_one_is_refused(binary):
+    for given in (["--max-buffered-bytes", "20971519"], ["--max-buffered-bytes", "1000", "--max-body-bytes", "1001"]):
+        line = usage_error(binary, "serve", *given)
+        assert line.startswith("beralih serve: --max-buffered-bytes: ") and "--max-body-bytes (" in line
+    assert "BERALIH_MAX_BUFFERED_BYTES: " in usage_error(binary, "serve", BERALIH_MAX_BUFFERED_BYTES="1")
+    for given in (["--max-buffered-bytes", "20971520"], ["--max-body-bytes", "5000000000"]):  # the default grows with a body
+        assert run(binary, "serve", "--bundle", "/nowhere", "--port", "0", *given).returncode == 1
+
+
 @pytest.mark.parametrize("variable, value, flag", [
     ("BERALIH_PORT", "70000", "--port"), ("BERALIH_THREADS", "many", "--threads"),
     ("BERALIH_QUIET", "perhaps", "--quiet"), ("BERALIH_EXPECT_CONTRACT", "12ab", "--expect-contract"),
-    ("BERALIH_ALLOW_ORIGIN", "nowhere", "--allow-origin")])
+    ("BERALIH_ALLOW_ORIGIN", "nowhere", "--allow-origin"), ("BERALIH_CONNECTION_THREADS", "many", "--connection-threads"),
+    ("BERALIH_LOG_HEALTH", "perhaps", "--log-health"), ("BERALIH_MAX_BUFFERED_BYTES", "1e9", "--max-buffered-bytes")])
 def test_a_wrong_variable_is_named_as_the_variable(binary, variable, value, flag):
     line = usage_error(binary, "serve", **{variable: value})
     assert variable in line

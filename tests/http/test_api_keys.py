@@ -156,6 +156,58 @@ def test_sighup_reads_the_keys_anew(binary, bundle, tmp_path):
         assert server.request("GET", "/v2", **bearer(new)).status == 200
 
 
+def test_a_reload_reads_the_keys_anew(binary, bundle, tmp_path):
+    """Where nobody can send a signal. Also the operator's own key, whose request is answered nevertheless."""
+    file = tmp_path / "api-keys"
+    (old, old_line), (new, new_line) = (make_key(binary, name, "--admin") for name in ("old", "new"))
+    user, user_line = make_key(binary, "ani")
+    file.write_text(f"{old_line}\n{user_line}\n")
+    with Server(binary, bundle, "--engine", "null", "--api-keys", str(file), log=tmp_path / "log") as server:
+        server.wait_until_ready()
+
+        def reload(key):
+            return server.request("POST", "/api/admin/reload", b"", **bearer(key))
+
+        def statuses():
+            return [server.request("GET", "/v2", **bearer(key)).status for key in (old, user, new)]
+        file.write_text(new_line + "\n")
+        assert statuses() == [200, 200, 401]
+        assert reload(old).status == 200
+        assert statuses() == [401, 401, 200] and reload(old).status == 401
+        assert "API keys read anew" in server.log()
+        file.write_text("nonsense\n")
+        answer = reload(new)
+        assert answer.status == 422 and answer.headers["Content-Type"] == PROBLEM
+        said = answer.json()
+        assert said["type"] == "urn:beralih:problem:credentials_refused" and f"{file}, line 1" in said["detail"]
+        assert "bundle was opened anew" in said["detail"]
+        contract = hashlib.sha256((bundle / "contract.json").read_bytes()).hexdigest()
+        assert said["contract_before"] == said["contract_after"] == contract
+        assert statuses() == [401, 401, 200]
+        file.unlink()
+        assert reload(new).status == 422
+        file.write_text(new_line + "\n")
+        assert reload(new).status == 200
+
+
+def test_keys_are_read_anew_also_where_the_bundle_is_no_good(binary, bundle, tmp_path):
+    file, copy = tmp_path / "api-keys", tmp_path / "bundle"
+    old, old_line = make_key(binary, "old", "--admin")
+    new, new_line = make_key(binary, "new", "--admin")
+    file.write_text(old_line + "\n")
+    shutil.copytree(bundle, copy)
+    with Server(binary, copy, "--engine", "null", "--api-keys", str(file), log=tmp_path / "log") as server:
+        server.wait_until_ready()
+        copy.rename(tmp_path / "elsewhere")
+        file.write_text(new_line + "\n")
+        answer = server.request("POST", "/api/admin/reload", b"", **bearer(old))
+        assert answer.status == 422 and answer.json()["type"] == "urn:beralih:problem:bundle_refused"
+        assert [server.request("GET", "/v2", **bearer(key)).status for key in (old, new)] == [401, 200]
+        file.write_text("nonsense\n")
+        answer = server.request("POST", "/api/admin/reload", b"", **bearer(new))
+        assert answer.json()["type"] == "urn:beralih:problem:bundle_refused" and f"{file}, line 1" in answer.json()["detail"]
+
+
 def _write(text, mode=0o600):
     def prepare(file):
         file.write_text(text)

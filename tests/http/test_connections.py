@@ -211,6 +211,60 @@ def test_beyond_the_limit_connections_get_503(binary, bundle, tmp_path):
             assert time.monotonic() < end
 
 
+def test_unfinished_uploads_beyond_their_limit_get_503_and_others_go_on(binary, bundle, tmp_path):
+    body = b"x" * 900_000
+    head = POST + b"Content-Length: %d\r\n\r\n" % len(body)
+    with Server(binary, bundle, *NO_NETWORK, "--max-body-bytes", "1000000", "--max-buffered-bytes", "2000000",
+                log=tmp_path / "log") as server:
+        server.wait_until_ready()
+        for _ in range(3):  # what is answered, refused or abandoned is counted no longer
+            first = [connect(server) for _ in range(2)]
+            for connection in first:
+                connection.sendall(head + body[:800_000])
+            time.sleep(0.3)  # until they have been read
+            with connect(server) as beyond:
+                beyond.sendall(head + body[:800_000])
+                status, answer, detail = receive_answer(beyond)
+                assert status == 503 and b"\r\nRetry-After: 1" in answer and b"\r\nConnection: close" in answer
+                assert "2000000 bytes" in json.loads(detail)["detail"]
+            image = (bundle / "golden" / "dog2.jpg").read_bytes()
+            assert server.classify(image).status == 200
+            first.pop().close()
+            first[0].sendall(body[800_000:])
+            assert receive_answer(first[0])[0] == 415
+            first[0].close()
+        assert server.request("GET", "/v2/health/live").status == 200
+
+
+def test_waiting_predictions_leave_threads_for_health(binary, bundle, tmp_path):
+    """More of them than 64, all waiting for company. With 64 threads it is seen that the test would notice."""
+    image = (bundle / "golden" / "dog2.jpg").read_bytes()
+
+    def asked_among_waiting(*options):
+        with Server(binary, bundle, *NO_NETWORK, "--max-queue", "80", "--max-batch", "128", "--batch-delay", "10000000",
+                    "--deadline-ms", "0", "--canary-interval", "0", *options, log=tmp_path / "log") as server:
+            server.wait_until_ready()
+            server.wait_for_log("batches warm: .*128")
+            waiting = [connect(server) for _ in range(78)]
+            for connection in waiting:
+                connection.sendall(POST + b"Content-Length: %d\r\n\r\n" % len(image) + image)
+            time.sleep(2)
+            with connect(server) as probe:
+                probe.settimeout(2)
+                probe.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" + LIVE)
+                try:
+                    return receive_answer(probe)[2].decode()
+                except socket.timeout:
+                    return None
+                finally:
+                    for connection in waiting:
+                        connection.close()
+    text = asked_among_waiting()
+    depth = re.findall(r'beralih_queue_depth\{state="(?:preparing|waiting)"\} (\d+)', text)
+    assert sum(map(int, depth)) == 78
+    assert asked_among_waiting("--connection-threads", "64") is None
+
+
 def test_an_idle_connection_is_closed_after_its_time(binary, bundle, tmp_path):
     with Server(binary, bundle, "--idle-timeout", "1", log=tmp_path / "log") as server:
         server.wait_until_ready()

@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from restarts import NO_NETWORK
 from server_process import Server
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -159,6 +160,30 @@ def test_json_log_lines_and_trace_context(binary, bundle, tmp_path):
     assert line["path"] == "/no%22where%5C"
     assert (line["status"], line["problem"], line["trace"]) == (404, "not_found", TRACE)
     assert line["ms"] >= 0 and line["bytes_out"] > 0
+
+
+PROBES = ["/v2/health/live", "/v2/health/ready", "/metrics"]
+
+
+@pytest.mark.parametrize("options, logged", [([], False), (["--log-health"], True), (["--log-health", "--quiet"], False)])
+def test_probes_with_nothing_to_tell_are_logged_where_asked_for(binary, bundle, tmp_path, options, logged):
+    with Server(binary, bundle, *NO_NETWORK, "--drain-delay-ms", "2000", *options, log=tmp_path / "log") as server:
+        server.wait_until_ready()
+        for path in PROBES:
+            assert server.request("GET", path, X_Request_ID="good").status == 200
+            assert server.request("HEAD", path, X_Request_ID="good").status == 200
+            assert server.request("POST", path, b"", X_Request_ID="wrong-method").status == 405
+        assert server.request("GET", "/v2", X_Request_ID="no-probe").status == 200
+        samples, _ = scrape(server)
+        assert total(samples, "beralih_http_requests_total", route="/v2/health/live", code="200") == 2
+        server.process.terminate()
+        while server.request("GET", "/v2/health/ready", X_Request_ID="drains").status == 200:
+            pass
+    text = (tmp_path / "log").read_text()
+    quiet = "--quiet" in options
+    assert text.count("id=good") == (6 if logged else 0)
+    assert (text.count("id=wrong-method"), text.count("id=no-probe")) == ((0, 0) if quiet else (3, 1))
+    assert quiet or re.search(r"path=/v2/health/ready status=503 .* id=drains", text), text
 
 
 @pytest.mark.parametrize("wrong", ["", "00-" + "0" * 32 + "-b7ad6b7169203331-01", PARENT.upper(), PARENT + "-x",

@@ -56,10 +56,24 @@ def test_what_cannot_be_answered_in_time_is_refused_with_the_reason(binary, bund
     assert body["limit"] == "deadline" and float(body["predicted_wait_ms"]) > 60
 
 
+@pytest.mark.parametrize("options, places", [((), 4), (("--max-queue", "3"), 3)])
+def test_on_a_card_twice_the_largest_batch_may_wait(binary, bundle, photograph, tmp_path, options, places):
+    """With the CPU in the card's place."""
+    with Server(binary, bundle, "--device", "cuda-on-cpu", "--dtype", "fp32", "--max-batch", "2", "--deadline-ms", "0", *options,
+                log=tmp_path / "log") as server:
+        server.wait_until_ready()
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            answers = list(pool.map(lambda _: server.classify(photograph), range(16)))
+    refused = [problem(answer)["detail"] for answer in answers if answer.status == 429]
+    assert refused and all(f"the queue is full: {places} requests may wait" in detail for detail in refused)
+    assert [answer.status for answer in answers].count(200) >= places
+
+
 def test_the_help_names_the_options(binary):
     text = subprocess.run([binary, "serve", "--help"], capture_output=True, text=True, timeout=60).stdout
     for option in ["--max-batch", "--batch-delay", "--deadline-ms", "--cpu-engine", "--dtype",
-                   "--deterministic", "--preprocess-threads", "--canary-interval"]:
+                   "--deterministic", "--preprocess-threads", "--canary-interval", "--max-buffered-bytes", "--connection-threads",
+                   "--log-health"]:
         assert option in text
 
 

@@ -189,6 +189,21 @@ def test_sighup_shows_the_new_certificate(binary, bundle, tmp_path):
         standing.close()
 
 
+def test_a_reload_shows_the_new_certificate(binary, bundle, tmp_path):
+    certificate, key = make_certificate(tmp_path / "a", "before")
+    with TlsServer(binary, bundle, certificate, key, "--engine", "null", log=tmp_path / "log") as server:
+        server.wait_until_ready()
+        new_certificate, new_key = make_certificate(tmp_path / "b", "after")
+        certificate.write_bytes(new_certificate.read_bytes())
+        refused = server.request("POST", "/api/admin/reload", b"")  # the key is still the old one
+        assert refused.status == 422 and refused.json()["type"] == "urn:beralih:problem:credentials_refused"
+        assert "does not belong to the certificate" in refused.json()["detail"]
+        key.write_bytes(new_key.read_bytes())
+        assert server.request("POST", "/api/admin/reload", b"").status == 200  # over the old one
+        with server.connect(ssl.create_default_context(cafile=str(new_certificate))) as connection:
+            assert ("commonName", "after") in connection.getpeercert()["subject"][0]
+
+
 def _replace(text):
     return lambda certificate, key: certificate.write_bytes(text)
 

@@ -2,10 +2,12 @@
 #include <httplib.h>
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstdlib>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -143,6 +145,50 @@ TEST_CASE("a server that ends among its clients answers or closes", "[server]") 
   server->stop();
   server.reset();
   clients.join();
+}
+
+TEST_CASE("bytes of unfinished requests are counted right while many send", "[server]") {
+  constexpr size_t kBody = 300'000;
+  constexpr int kClients = 6;
+  HttpOptions http;
+  http.max_body_bytes = kBody;
+  http.max_buffered_bytes = kBody;  // of six bodies about one has room
+  RunningServer server(std::move(http));
+  std::atomic<int> whole{0};
+  std::atomic<int> refused{0};
+  std::atomic<int> other{0};
+  const auto send = [&](httplib::ClientImpl& client) {
+    const auto answer = client.Post(
+        "/api/classify", kBody,
+        [](size_t offset, size_t length, httplib::DataSink& sink) {
+          const std::string part(std::min<size_t>(length, 50'000), 'x');
+          std::this_thread::sleep_for(milliseconds(offset == 0 ? 0 : 2));
+          return sink.write(part.data(), part.size());
+        },
+        "image/png");
+    // A client that is refused while it sends may fail to send, and does not read why.
+    ++(answer && answer->status == 415 ? whole : answer && answer->status != 503 ? other : refused);
+  };
+  std::vector<std::thread> clients;
+  for (int i = 0; i < kClients; ++i) {
+    clients.emplace_back([&] {
+      for (int request = 0; request < 10; ++request) {
+        httplib::ClientImpl client("127.0.0.1", server.port());
+        send(client);
+      }
+    });
+  }
+  for (std::thread& client : clients) client.join();
+  CHECK(whole > 0);
+  CHECK(refused > 0);
+  CHECK(other == 0);
+  // Nothing is counted any more: one body has all the room again.
+  for (int i = 0; i < 3; ++i) {
+    whole = 0;
+    httplib::ClientImpl client("127.0.0.1", server.port());
+    send(client);
+    CHECK(whole == 1);
+  }
 }
 
 TEST_CASE("keys are replaced while callers are judged", "[server]") {

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -130,14 +131,33 @@ void log_reread(const std::string& what, const Status& read, const std::string& 
       "\n");
 }
 
-/// What SIGHUP does, each part whether or not the others succeed.
-void reread_everything(ModelHost& host, AccessControl* access, TlsIdentity* tls) {
-  if (access != nullptr) log_reread("API keys", access->reread(), "");
-  if (tls != nullptr) {
-    const Status read = tls->reread();
-    log_reread("TLS certificate", read, ": " + tls->description());
+/// API keys and certificate, either of which may be nullptr: there is none.
+struct Credentials {
+  std::shared_ptr<AccessControl> access;
+  std::shared_ptr<TlsIdentity> tls;
+  std::mutex rereading = {};  ///< who read a file earlier must not have the last word
+};
+
+/// Both, whether or not the other succeeds. Errors: those of both, in one message.
+Status reread(Credentials& credentials) {
+  const std::lock_guard lock(credentials.rereading);
+  Status all = Ok{};
+  const auto add = [&all](const Status& read) {
+    if (read) return;
+    all = all ? read.error()
+              : Error{read.error().code, all.error().message + "; " + read.error().message};
+  };
+  if (credentials.access != nullptr) {
+    const Status read = credentials.access->reread();
+    log_reread("API keys", read, "");
+    add(read);
   }
-  (void)reload(host);
+  if (credentials.tls != nullptr) {
+    const Status read = credentials.tls->reread();
+    log_reread("TLS certificate", read, ": " + credentials.tls->description());
+    add(read);
+  }
+  return all;
 }
 
 ModelHostOptions host_options(const ServeFlags& flags) {
@@ -216,14 +236,14 @@ void serve(const ServeFlags& flags) {
                  });
   const auto lab = make_lab(flags);
   if (!lab) fail_command(lab.error());
-  const std::shared_ptr<AccessControl> access = open_access(flags);
-  const std::shared_ptr<TlsIdentity> tls = open_tls(flags);
+  Credentials credentials{open_access(flags), open_tls(flags)};
   HttpOptions http = flags.http;
-  http.tls = tls;
+  http.tls = credentials.tls;
   http.site = index_page(flags.web_directory);
   http.lab = *lab;
-  http.access = access;
+  http.access = credentials.access;
   http.reload = [&host] { return reload(host); };
+  http.reread = [&credentials] { return reread(credentials); };
   HttpServer server(std::move(http), state);
   if (auto started = server.start(); !started) fail_command(started.error());
   write_log_line("listening on " + server.url() +
@@ -244,8 +264,12 @@ void serve(const ServeFlags& flags) {
 
   // Reloading takes a while, during which the other signals must be seen.
   std::jthread reloader;
-  while (stop_events.wait_for_reload())
-    reloader = std::jthread([&] { reread_everything(host, access.get(), tls.get()); });
+  while (stop_events.wait_for_reload()) {
+    reloader = std::jthread([&] {
+      (void)reread(credentials);  // the log says what became of it
+      (void)reload(host);
+    });
+  }
   loader.join();
   const auto drain_start = std::chrono::steady_clock::now();
   if (!device_lost) state.begin_drain("the server is shutting down");
@@ -287,6 +311,7 @@ void add_serve_command(CLI::App& app) {
                                : flags->cpu_engine == "winograd" ? CpuEngine::kWinograd
                                                                  : CpuEngine::kAuto;
     const bool on_cpu = settle_device(*flags);
+    settle_limits(*flags, on_cpu);
     const bool in_fp32_alone = flags->engine.cpu_engine == CpuEngine::kMapped ||
                                flags->engine.cpu_engine == CpuEngine::kWinograd;
     if (on_cpu && flags->engine.dtype == "bf16" && in_fp32_alone) {

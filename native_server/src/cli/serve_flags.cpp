@@ -89,6 +89,35 @@ bool settle_device(ServeFlags& flags) {
   return on_cpu;
 }
 
+void settle_limits(ServeFlags& flags, bool on_cpu) {
+  constexpr size_t kBufferedBytes = size_t{1} << 30;
+  constexpr size_t kCpuQueue = 32;
+  constexpr size_t kLeastThreads = 64;
+  constexpr size_t kMostThreads = 4096;     // what service managers let a process have
+  constexpr size_t kThreadsForOthers = 16;  // health, metrics, the page, what is refused at once
+  HttpOptions& http = flags.http;
+  http.max_buffered_bytes = flags.max_buffered_bytes != 0
+                                ? flags.max_buffered_bytes
+                                : std::max(kBufferedBytes, http.max_body_bytes);
+  if (http.max_buffered_bytes < http.max_body_bytes) {
+    throw CLI::ValidationError("--max-buffered-bytes",
+                               std::to_string(http.max_buffered_bytes) +
+                                   " bytes for all unfinished request bodies do not hold a single "
+                                   "one of --max-body-bytes (" +
+                                   std::to_string(http.max_body_bytes) + ")");
+  }
+  // While one full batch runs the next ones gather: a queue that holds less leaves a card idle.
+  if (flags.max_queue == 0) flags.max_queue = on_cpu ? kCpuQueue : 2 * flags.max_batch;
+  flags.classifier.queue_capacity = flags.max_queue;
+  // A prediction holds its thread while it waits and while it runs. A card has two batches under
+  // way (InferenceEngine::depth()).
+  const size_t running = (on_cpu ? 1 : 2) * flags.max_batch;
+  http.connection_threads =
+      flags.connection_threads != 0
+          ? flags.connection_threads
+          : std::clamp(flags.max_queue + running + kThreadsForOthers, kLeastThreads, kMostThreads);
+}
+
 void add_serve_flags(CLI::App& command, ServeFlags& flags) {
   flags.engine.device = "auto";
   command.add_option("--bundle", flags.bundle, "directory of the bundle")
@@ -113,11 +142,11 @@ void add_serve_flags(CLI::App& command, ServeFlags& flags) {
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
   command
-      .add_option("--max-queue", flags.classifier.queue_capacity,
-                  "requests that may wait for the network; more get 429")
+      .add_option("--max-queue", flags.max_queue,
+                  "requests that may wait for the network; more get 429 (default: 32 on the CPU, "
+                  "twice --max-batch on a card)")
       ->envname("BERALIH_MAX_QUEUE")
-      ->check(CLI::Range(1, 1'000'000))
-      ->capture_default_str();
+      ->check(CLI::Range(1, 1'000'000));
   command
       .add_option("--max-batch", flags.max_batch,
                   "most requests that the network answers together (default: 1 on the CPU, 64 on a "
@@ -194,6 +223,21 @@ void add_serve_flags(CLI::App& command, ServeFlags& flags) {
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
       ->capture_default_str();
   command
+      .add_option(
+          "--max-buffered-bytes", flags.max_buffered_bytes,
+          "memory for all request bodies together that have not arrived whole; who sends more "
+          "gets 503; at least --max-body-bytes (default: 1 GiB)")
+      ->envname("BERALIH_MAX_BUFFERED_BYTES")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
+  command
+      .add_option("--connection-threads", flags.connection_threads,
+                  "requests that may be answered at once; 0: --max-queue + --max-batch (on a card "
+                  "twice) + 16, at least 64 and at most 4096, so that predictions that wait leave "
+                  "some for health")
+      ->envname("BERALIH_CONNECTION_THREADS")
+      ->check(CLI::Range(0, 100'000))
+      ->capture_default_str();
+  command
       .add_option("--drain-delay-ms", flags.drain_delay_ms,
                   "milliseconds after SIGTERM in which everything is still answered while "
                   "/v2/health/ready says no: longer than a load balancer's check interval")
@@ -239,7 +283,7 @@ void add_serve_flags(CLI::App& command, ServeFlags& flags) {
       command
           .add_option("--tls-cert", flags.tls_certificate,
                       "PEM file of the certificate with its chain: serve HTTPS alone; read anew on "
-                      "SIGHUP")
+                      "SIGHUP and POST /api/admin/reload")
           ->envname("BERALIH_TLS_CERT")
           ->option_text("FILE");
   CLI::Option* key =
@@ -252,7 +296,7 @@ void add_serve_flags(CLI::App& command, ServeFlags& flags) {
       .add_option(
           "--api-keys", flags.api_keys,
           "file of NAME:ROLE:SHA256 lines, which `beralih key new` prints: only who sends one "
-          "of these keys is answered; read anew on SIGHUP")
+          "of these keys is answered; read anew on SIGHUP and POST /api/admin/reload")
       ->envname("BERALIH_API_KEYS")
       ->option_text("FILE");
   command
@@ -276,6 +320,11 @@ void add_serve_flags(CLI::App& command, ServeFlags& flags) {
       ->transform(CLI::CheckedTransformer(formats, CLI::ignore_case).description("text|json"))
       ->type_name("FORMAT");
   command.add_flag("--quiet", flags.quiet, "no line per request")->envname("BERALIH_QUIET");
+  command
+      .add_flag("--log-health", flags.http.log_health,
+                "a line also for each GET of /v2/health/live, /v2/health/ready and /metrics that "
+                "was answered with 200")
+      ->envname("BERALIH_LOG_HEALTH");
 }
 
 }  // namespace beralih

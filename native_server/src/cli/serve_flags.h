@@ -36,6 +36,9 @@ struct ServeFlags {
   /// 0: 1 on the CPU, where one image at a time gives the same bits every time and costs little
   /// throughput; on a card more.
   size_t max_batch = 0;
+  size_t max_queue = 0;           ///< 0: 32 on the CPU, on a card two full batches
+  size_t max_buffered_bytes = 0;  ///< 0: 1 GiB, or one body where that may be larger
+  size_t connection_threads = 0;  ///< 0: as many as predictions can keep waiting, and some more
   bool quiet = false;
   LabFlags lab;
 };
@@ -45,5 +48,9 @@ void add_serve_flags(CLI::App& command, ServeFlags& flags);
 
 /// Gives what depends on the device its value; returns whether the device is the CPU.
 bool settle_device(ServeFlags& flags);
+
+/// Gives the limits that were left to the server their values, once the device is settled. Ends the
+/// parsing (CLI::ValidationError) where two of them contradict each other.
+void settle_limits(ServeFlags& flags, bool on_cpu);
 
 }  // namespace beralih

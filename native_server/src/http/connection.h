@@ -62,7 +62,7 @@ struct Connection {
   std::string remote_address;
   int remote_port = 0;
   size_t discarded = 0;             ///< while lingering, or behind a request with an open answer
-  std::atomic<size_t> buffered{0};  ///< what `reader` holds
+  size_t buffered = 0;              ///< bytes that the server counts for its unfinished request
   std::atomic<size_t> answered{0};  ///< requests
 
   // While the poller owns it:

@@ -33,6 +33,7 @@ struct RouteOptions {
   RunEvents* events = nullptr;                   ///< never null; outlives the server
   std::shared_ptr<const AccessControl> access;   ///< never null
   std::function<Result<ReloadReport>()> reload;  ///< of the bundle; empty: there is none
+  std::function<Status()> reread;                ///< of keys and certificate; may be empty
   std::shared_ptr<Lab> lab;                      ///< nullptr: lab mode is off
 };
 

@@ -20,7 +20,8 @@ void handle_model_metadata(const Exchange& exchange);
 void handle_model_ready(const Exchange& exchange);
 void handle_infer(const Exchange& exchange);
 
-/// Opens the bundle anew and serves it, if its golden cases come out.
+/// Reads API keys and certificate anew; then opens the bundle anew and serves it, if its golden
+/// cases come out.
 void handle_reload(const Exchange& exchange);
 
 void handle_metrics(const Exchange& exchange);

@@ -35,7 +35,7 @@ bool PolledServer::process(Stream& stream, const Connection& connection, bool& c
 
 void PolledServer::answer(const ConnectionPtr& connection) {
   ReceivedRequest received = connection->reader.take();
-  connection->buffered = 0;
+  count_buffered(*connection);
   connection->wait = Connection::Wait::kForRequest;
   ++connection->answered;
   if (received.status != 0 && !received.head_is_valid)
@@ -58,6 +58,8 @@ void PolledServer::answer(const ConnectionPtr& connection) {
 
 void PolledServer::refuse(Connection& connection, int status, const std::string& detail) {
   connection.output.append(options_.refuse(status, detail));
+  (void)connection.reader.take();  // whatever came of the request is of no use any more
+  count_buffered(connection);
   connection.close_after_output = true;
 }
 

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <system_error>
 #include <utility>
 
 #include "http/answer_stream.h"
@@ -28,8 +29,7 @@ constexpr milliseconds kSlowReader{30'000};   ///< without taking a byte of the 
 constexpr milliseconds kLingering{5'000};     ///< for a client that still sends
 constexpr milliseconds kDrainLingering{500};  ///< also for one that has not asked yet
 constexpr size_t kReadBytes = 64u << 10;
-constexpr size_t kRefusedConnections = 256;     ///< beyond the limit, which are told so
-constexpr size_t kMaxBufferedBytes = 1u << 30;  ///< of all requests that are not whole yet
+constexpr size_t kRefusedConnections = 256;  ///< beyond the limit, which are told so
 constexpr int kNothing = 0;
 
 bool has_bytes(int socket) {
@@ -50,8 +50,8 @@ void name_peer(const sockaddr_storage& address, socklen_t length, Connection& co
 
 }  // namespace
 
-void PolledServer::serve(int listening_socket, PollOptions options,
-                         std::unique_ptr<TransportFactory> factory) {
+Status PolledServer::serve(int listening_socket, PollOptions options,
+                           std::unique_ptr<TransportFactory> factory) {
   options_ = std::move(options);
   factory_ = std::move(factory);
   listening_ = listening_socket;
@@ -67,8 +67,19 @@ void PolledServer::serve(int listening_socket, PollOptions options,
   event.data.fd = listening_;
   ::epoll_ctl(epoll_, EPOLL_CTL_ADD, listening_, &event);
   accept_waiting();
-  for (size_t i = 0; i < options_.workers; ++i) threads_.emplace_back([this] { work(); });
   watcher_ = std::thread([this] { watch(); });
+  try {
+    for (size_t i = 0; i < options_.workers; ++i) threads_.emplace_back([this] { work(); });
+  } catch (const std::system_error& error) {
+    const size_t started = threads_.size();
+    stop_serving();
+    return Error{ErrorCode::kIo, "only " + std::to_string(started) + " of " +
+                                     std::to_string(options_.workers) +
+                                     " threads for requests could be started (" + error.what() +
+                                     "); ask for fewer with --connection-threads or --max-queue, "
+                                     "or allow this process more"};
+  }
+  return Ok{};
 }
 
 void PolledServer::begin_accepting() {
@@ -212,6 +223,12 @@ PolledServer::Step PolledServer::advance(const ConnectionPtr& connection) {
     answer(connection);
     return Step::kAgain;
   }
+  if (!count_buffered(*connection)) {
+    refuse(*connection, 503,
+           "The requests that are not whole yet hold more than this server's limit of " +
+               std::to_string(options_.max_buffered_bytes) + " bytes; try again shortly");
+    return Step::kAgain;
+  }
   if (connection->reader.take_expectation()) {
     connection->output.append("HTTP/1.1 100 Continue\r\n\r\n");
     return Step::kAgain;
@@ -239,7 +256,16 @@ void PolledServer::consume(Connection& connection) {
   if (connection.unread.empty()) return;
   const size_t used = connection.reader.feed(connection.unread);
   connection.unread.erase(0, used);
-  connection.buffered = connection.reader.buffered_bytes();
+}
+
+/// Adds what the connection's unfinished body has grown by, or takes away what is gone. Whether
+/// that is within the limit: who goes beyond it is refused and what was here before goes on, so
+/// that some requests become whole however many are begun.
+bool PolledServer::count_buffered(Connection& connection) {
+  const size_t before = std::exchange(connection.buffered, connection.reader.body_bytes());
+  const size_t grown = connection.buffered - before;  // modulo 2^64, like the sum
+  const size_t all = buffered_.fetch_add(grown) + grown;
+  return connection.buffered <= before || all <= options_.max_buffered_bytes;
 }
 
 PolledServer::Step PolledServer::read_more(const ConnectionPtr& connection) {
@@ -260,7 +286,6 @@ PolledServer::Step PolledServer::read_more(const ConnectionPtr& connection) {
     const std::string_view bytes(buffer.data(), result.bytes);
     const size_t used = connection->reader.feed(bytes);
     connection->unread.append(bytes.substr(used));
-    connection->buffered = connection->reader.buffered_bytes();
     return Step::kAgain;
   }
   const auto now = Clock::now();
@@ -308,6 +333,7 @@ void PolledServer::wait_for(const ConnectionPtr& connection, Connection::Wait wa
 
 void PolledServer::close(const ConnectionPtr& connection) {
   if (connection->open_answer) connection->open_answer->detach();
+  buffered_ -= std::exchange(connection->buffered, 0);
   connection->owner = Connection::Owner::kNobody;
   ::epoll_ctl(epoll_, EPOLL_CTL_DEL, connection->socket, nullptr);
   const std::lock_guard lock(mutex_);
@@ -332,13 +358,8 @@ void PolledServer::watch() {
     lock.unlock();
     if (!stopping_) accept_waiting();  // also where there was no descriptor for a connection
     if (options_.tick) options_.tick();
-    size_t buffered = 0;
     const auto now = Clock::now();
-    for (const ConnectionPtr& connection : connections()) {
-      buffered += connection->buffered;
-      if (buffered > kMaxBufferedBytes) connection->deadline = now;
-      check(connection, now);
-    }
+    for (const ConnectionPtr& connection : connections()) check(connection, now);
     lock.lock();
   }
 }

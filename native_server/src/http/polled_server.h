@@ -17,6 +17,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "beralih/result.h"
 #include "http/connection.h"
 #include "http/connection_counts.h"
 #include "http/transport.h"
@@ -26,6 +27,7 @@ namespace beralih {
 struct PollOptions {
   size_t workers = 64;  ///< requests that may be answered at once
   size_t max_connections = 4096;
+  size_t max_buffered_bytes = 1u << 30;  ///< of all bodies that are not whole yet; more get 503
   ReaderLimits limits;
   std::chrono::milliseconds request_timeout{60'000};  ///< from its first byte to its last
   std::chrono::milliseconds idle_timeout{60'000};
@@ -46,8 +48,10 @@ class PolledServer : public httplib::Server {
   PolledServer() = default;
   ~PolledServer() override { stop_serving(); }
 
-  /// Serves on a socket that listens, which it takes over.
-  void serve(int listening_socket, PollOptions options, std::unique_ptr<TransportFactory> factory);
+  /// Serves on a socket that listens, which it takes over. Errors: kIo, where the system gives
+  /// fewer threads than asked for; then it does not serve.
+  Status serve(int listening_socket, PollOptions options,
+               std::unique_ptr<TransportFactory> factory);
 
   /// Ends PollOptions::hold.
   void begin_accepting();
@@ -80,6 +84,7 @@ class PolledServer : public httplib::Server {
   void wake(const Connection& connection) const;
   void keep_open(const ConnectionPtr& connection, std::shared_ptr<OpenAnswer> answer);
   void consume(Connection& connection);
+  bool count_buffered(Connection& connection);
   void answer(const ConnectionPtr& connection);
   template <typename Stream, typename Setup>
   bool process(Stream& stream, const Connection& connection, bool& close, const Setup& setup);
@@ -105,6 +110,7 @@ class PolledServer : public httplib::Server {
   std::atomic<bool> ending_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<Clock::time_point> accept_from_{};
+  std::atomic<size_t> buffered_{0};  ///< bytes of all bodies that are not whole yet
   std::atomic<uint64_t> accepted_{0};
   std::atomic<uint64_t> refused_{0};
   std::vector<std::thread> threads_;

@@ -65,6 +65,13 @@ bool has_handlers(std::string_view method) {
   return std::find(std::begin(kMethods), std::end(kMethods), method) != std::end(kMethods);
 }
 
+/// What load balancers, orchestrators and Prometheus ask all day long, with nothing to tell.
+bool is_uneventful_probe(int status) {
+  constexpr std::string_view kProbes[] = {"/v2/health/live", "/v2/health/ready", "/metrics"};
+  return status == 200 &&
+         std::find(std::begin(kProbes), std::end(kProbes), context.route) != std::end(kProbes);
+}
+
 bool is_shed(int status) { return status == 429 || status == 503 || status == 504; }
 
 void count_request(ServerMetrics& metrics, const httplib::Request& request,
@@ -79,7 +86,8 @@ void finish_request(const RequestHookOptions& options, const httplib::Request& r
   const double milliseconds =
       std::chrono::duration<double, std::milli>(Clock::now() - context.start).count();
   count_request(*options.metrics, request, response, milliseconds);
-  if (options.log_requests) log_request(request, response, milliseconds, options.log_format);
+  if (options.log_requests && (options.log_health || !is_uneventful_probe(response.status)))
+    log_request(request, response, milliseconds, options.log_format);
   context = {};
 }
 

@@ -15,6 +15,7 @@ namespace beralih {
 
 struct RequestHookOptions {
   bool log_requests = true;
+  bool log_health = false;  ///< also probes and scrapes that were answered with 200
   LogFormat log_format = LogFormat::kText;
   OriginLists origins;
   ServerMetrics* metrics = nullptr;  ///< must outlive the server

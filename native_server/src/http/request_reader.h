@@ -41,7 +41,8 @@ class RequestReader {
   bool take_expectation();
   /// Begins the next request.
   ReceivedRequest take();
-  size_t buffered_bytes() const { return request_.head.size() + request_.body.size(); }
+  /// Of the current request's body, what is here.
+  size_t body_bytes() const { return request_.body.size(); }
 
  private:
   enum class Phase { kHead, kBody, kChunkSize, kChunkData, kChunkEnd, kTrailer, kComplete };

@@ -67,8 +67,9 @@ HttpServer::HttpServer(HttpOptions options, const ServingState& state)
                           chosen.origins, &impl_->metrics, [&server] { return server.counts(); },
                           &impl_->events,
                           chosen.access ? chosen.access : std::make_shared<const AccessControl>(),
-                          chosen.reload, chosen.lab});
-  impl_->hooks = {chosen.log_requests, chosen.log_format, chosen.origins, &impl_->metrics, answer};
+                          chosen.reload, chosen.reread, chosen.lab});
+  impl_->hooks = {chosen.log_requests, chosen.log_health, chosen.log_format,
+                  chosen.origins,      &impl_->metrics,   answer};
   add_request_hooks(server, impl_->hooks);
   // It also runs on our own 4xx and 5xx answers: those have their body already.
   server.set_error_handler([](const httplib::Request& request, httplib::Response& response) {
@@ -112,6 +113,7 @@ Status HttpServer::start() {
   const size_t descriptors = raise_descriptor_limit();
   polling.max_connections =
       std::min(options.max_connections, descriptors - std::min(descriptors - 1, kOtherDescriptors));
+  polling.max_buffered_bytes = options.max_buffered_bytes;
   polling.limits.max_body_bytes = options.max_body_bytes;
   polling.request_timeout = options.request_timeout;
   polling.idle_timeout = options.idle_timeout;
@@ -122,9 +124,9 @@ Status HttpServer::start() {
   polling.tick = [events = &impl_->events] { events->tick(); };
   polling.socket_is_shared = inherited_;
   if (inherited_) polling.hold = kMostHeld;
-  impl_->server.serve(listener->socket, std::move(polling),
-                      options.tls ? make_tls_transports(options.tls) : make_plain_transports());
-  return Ok{};
+  return impl_->server.serve(
+      listener->socket, std::move(polling),
+      options.tls ? make_tls_transports(options.tls) : make_plain_transports());
 }
 
 void HttpServer::begin_accepting() { impl_->server.begin_accepting(); }

@@ -24,6 +24,7 @@ struct HttpOptions {
   std::string host = "127.0.0.1";
   int port = 8080;  ///< 0: any free one
   size_t max_body_bytes = 20u << 20;
+  size_t max_buffered_bytes = 1u << 30;      ///< of all bodies that are not whole yet
   size_t connection_threads = 64;            ///< requests that may be answered at once
   size_t max_connections = 4096;             ///< more get 503
   size_t max_subscribers = 256;              ///< of /api/events; more get 503
@@ -37,7 +38,11 @@ struct HttpOptions {
   std::shared_ptr<const TlsIdentity> tls;       ///< nullptr: plain HTTP
   /// What POST /api/admin/reload does; empty: the address does not exist.
   std::function<Result<ReloadReport>()> reload;
+  /// What it does before: reads API keys and certificate anew. Errors: any; the old ones stay. May
+  /// be empty.
+  std::function<Status()> reread;
   bool log_requests = true;
+  bool log_health = false;  ///< also probes and scrapes that were answered with 200
   LogFormat log_format = LogFormat::kText;
 };
 
