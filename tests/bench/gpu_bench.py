@@ -115,7 +115,7 @@ def part_full(options):
         raise SystemExit("the part \"full\" needs that of \"engine\" first")
     batches = json.loads(found.read_text())["result"]["batches"]
     bare = max(batch["images_per_second"] for batch in batches)
-    with serving(options, "--max-batch", str(options.largest), "--max-queue", "4096", "--deadline-ms", "0") as server:
+    with serving(options, "--max-batch", str(options.largest), "--max-queue", "4096", "--connection-threads", "256", "--deadline-ms", "0") as server:
         server.wait_for_log("batches warm", 300)
         jpeg = loadtest(options, server, 1.3 * bare, 3 if options.quick else 20, "--connections", "1024")
         usage = server.request("GET", "/api/artifacts").json()["server"].get("card", {})

@@ -103,7 +103,7 @@ def measure_null(options, folder):
     bundle = null_bundle.make(str(options.binary), folder / "null")
     request = tensor_request("null", null_bundle.TENSOR_BYTES // 4)
     seconds, rounds = (1, 2) if options.quick else (4, 5)
-    arguments = ["--engine", "null", "--quiet", "--max-queue", "4096", "--canary-interval", "0"]
+    arguments = ["--engine", "null", "--quiet", "--max-queue", "4096", "--connection-threads", "64", "--canary-interval", "0"]
     with Server(str(options.binary), bundle, *arguments, log=folder / "log") as server:
         server.wait_until_ready()
         pid = server.process.pid
