@@ -21,8 +21,8 @@ export const lab: LabContent = {
     noAnswer: 'no answer',
     none: {
       refused: 'No request was refused.',
-      failed: 'Every request got an answer.',
-      both: 'No request was refused, and every one got an answer.',
+      failed: 'No request was left without an answer.',
+      both: 'No request was refused or left without an answer.',
     },
     reading: 'What was seen:',
   },

@@ -21,8 +21,8 @@ export const lab: LabContent = {
     noAnswer: 'tanpa jawaban',
     none: {
       refused: 'Tidak ada permintaan yang ditolak.',
-      failed: 'Semua permintaan terjawab.',
-      both: 'Tidak ada permintaan yang ditolak, dan semuanya terjawab.',
+      failed: 'Tidak ada permintaan yang tanpa jawaban.',
+      both: 'Tidak ada permintaan yang ditolak atau tanpa jawaban.',
     },
     reading: 'Yang terlihat:',
   },

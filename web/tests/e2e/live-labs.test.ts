@@ -316,7 +316,7 @@ test('altered events: what is shown follows them, and nonsense is not shown', as
   await lab.getByRole('button', { name: 'Load three ways' }).click()
   await lab.getByText('policy is unknown').waitFor()
   expect(await rows(fresh, 'live-policies')).toEqual(['once, at the start 1,234.5 77.7 77.7 2 / 2'])
-  expect(await lab.innerText()).toContain('(process 4242)')
+  expect(await lab.locator('[data-lab=live-policies] caption').innerText()).toContain('process of its own (4242)')
   await fresh.context().close()
 })
 

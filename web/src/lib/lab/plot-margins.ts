@@ -17,26 +17,43 @@ export type Inks = Record<(typeof inks)[number], string>
 export const textSize = 13
 export const axisGap = 4
 export const xAxisSize = 26
+export const yAxisSize = 66
 /** Room for "50 ms" and the unit of x. */
 export const rightMargin = 48
 const row = 18
-const strip = 14
+const lineHeight = 14
 const air = 8
 const inset = 6
+/** The topmost number of the axis reaches this far above it. */
+const overNumber = 10
 
-/** The rows above the plotted area, in CSS pixels: names of moments, then the strip with its name. */
-export const topMargin = ({ moments, plotted }: Look) => (moments.length > 0 ? row : 0) + (plotted.crosses > 0 ? row + strip + inset : air)
+/** A name in as many lines as the column of the numbers needs for it. */
+export function linesOf(words: string, widthOf: (words: string) => number): string[] {
+  const lines: string[] = []
+  for (const word of words.split(' ')) {
+    const longer = [...lines.slice(-1), word].join(' ')
+    if (lines.length > 0 && widthOf(longer) <= yAxisSize - axisGap) lines[lines.length - 1] = longer
+    else lines.push(word)
+  }
+  return lines
+}
+
+const stripHeight = (names: readonly string[]) => names.length * lineHeight + 2
+/** The rows above the plotted area, in CSS pixels: names of moments, then the strip. */
+export const topMargin = ({ moments, plotted }: Look, names: readonly string[]) => (moments.length > 0 ? row : 0) + (plotted.crosses > 0 ? stripHeight(names) + overNumber : air)
 export const bottomMargin = ({ words }: Look) => (words.below ? row : 0)
 
 export interface Ground {
   look: () => Look
   ink: (name: keyof Inks) => string
   fontFamily: string
+  /** The strip's name, in lines. */
+  names: () => string[]
 }
 
-export function paintMargins(u: uPlot, { look, ink, fontFamily }: Ground) {
+export function paintMargins(u: uPlot, { look, ink, fontFamily, names }: Ground) {
   const { ctx, bbox } = u
-  const { plotted, words, moments, format } = look()
+  const { plotted, words, moments, format, from, to } = look()
   const px = devicePixelRatio
   const right = bbox.left + bbox.width
   const bottom = bbox.top + bbox.height
@@ -66,16 +83,18 @@ export function paintMargins(u: uPlot, { look, ink, fontFamily }: Ground) {
   if (words.below) write(words.x, bbox.left + bbox.width / 2, bottom + xAxisSize * px, ink('--ink-2'), 'center', 'top')
   else write(words.x, right + inset * px, bottom + axisGap * px, ink('--ink-2'), 'left', 'top')
 
-  const stripBottom = bbox.top - inset * px
-  const stripTop = stripBottom - strip * px
+  const stripBottom = bbox.top - overNumber * px
+  const stripTop = stripBottom - stripHeight(names()) * px
   if (plotted.crosses > 0) {
     ctx.fillStyle = ink('--sunken')
-    ctx.fillRect(bbox.left, stripTop, bbox.width, strip * px)
+    ctx.fillRect(bbox.left, stripTop, bbox.width, stripBottom - stripTop)
     line(ink('--hair'), 1, [[bbox.left, stripTop], [right, stripTop], [bbox.left, stripBottom], [right, stripBottom]])
-    write(words.unanswered, bbox.left, stripTop - 3 * px, ink('--over'), 'left', 'alphabetic')
+    names().forEach((name, line) => write(name, bbox.left - axisGap * px, stripTop + (1 + (line + 0.5) * lineHeight) * px, ink('--over'), 'right', 'middle'))
   }
 
-  moments.forEach(({ at, name }, position) => {
+  // One that came after the load's end has no place on its axis.
+  const placed = moments.filter(({ at }) => at >= from && at <= to)
+  placed.forEach(({ at, name }, position) => {
     const x = xOf(at)
     line(ink('--control'), 1, [[x, row * px], [x, bottom]])
     // The first is named before its line and the next after it, where there is room: neither hides the other.

@@ -2,7 +2,7 @@
 import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
 import type { Format } from '../lesson/format'
-import { axisGap, bottomMargin, inks, paintMargins, rightMargin, textSize, topMargin, xAxisSize, type Inks, type Moment } from './plot-margins'
+import { axisGap, bottomMargin, inks, linesOf, paintMargins, rightMargin, textSize, topMargin, xAxisSize, yAxisSize, type Inks, type Moment } from './plot-margins'
 import type { Decades, Plotted } from './plotted'
 
 export interface Look {
@@ -50,7 +50,10 @@ export function plotLatencies(host: HTMLElement, look: () => Look): Plot {
   const { fontFamily } = getComputedStyle(host)
   const font = `${textSize}px ${fontFamily}`
   const dots = (points: uPlot.Series.Points): uPlot.Series => ({ scale: 'y', paths: () => null, points: { show: true, ...points } })
-  const ground = { look, fontFamily, ink: (name: keyof Inks) => colours[name] }
+  const ruler = document.createElement('canvas').getContext('2d')
+  if (ruler) ruler.font = font
+  const names = () => linesOf(look().words.unanswered, (words) => ruler?.measureText(words).width ?? 0)
+  const ground = { look, fontFamily, names, ink: (name: keyof Inks) => colours[name] }
 
   let began = 0
   let took = 0
@@ -65,7 +68,7 @@ export function plotLatencies(host: HTMLElement, look: () => Look): Plot {
     height: look().height,
     legend: { show: false },
     cursor: { show: false }, // the values are in the table, for every pointer and for none
-    padding: [() => topMargin(look()), rightMargin, () => bottomMargin(look()), 0],
+    padding: [() => topMargin(look(), names()), rightMargin, () => bottomMargin(look()), 0],
     scales: {
       // Half a step of air, so that the first and the last point are whole.
       x: { time: false, range: () => [look().from - (look().to - look().from) / 50, look().to + (look().to - look().from) / 50] },
@@ -78,7 +81,7 @@ export function plotLatencies(host: HTMLElement, look: () => Look): Plot {
     ],
     axes: [
       { font, size: xAxisSize, gap: axisGap, stroke: ink('--ink-2'), grid: { show: false }, ticks: { show: false }, border: { show: true, stroke: ink('--control'), width: 1 }, splits: () => marksOf(look()), values: (_, splits) => splits.map(tick) },
-      { scale: 'y', font, size: 62, gap: axisGap, stroke: ink('--ink-2'), grid: { stroke: ink('--hair'), width: 1 }, ticks: { show: false }, splits: () => look().decades().ticks, filter: (_, splits) => splits, values: (_, splits) => splits.map(latency) },
+      { scale: 'y', font, size: yAxisSize, gap: axisGap, stroke: ink('--ink-2'), grid: { stroke: ink('--hair'), width: 1 }, ticks: { show: false }, splits: () => look().decades().ticks, filter: (_, splits) => splits, values: (_, splits) => splits.map(latency) },
     ],
     hooks: {
       drawAxes: [(u) => paintMargins(u, ground)], // before the points, so that each of them is seen
@@ -94,7 +97,7 @@ export function plotLatencies(host: HTMLElement, look: () => Look): Plot {
   const chart = new uPlot(options, columns(), host)
 
   /** What the margins are measured by: they are measured again when it changes. */
-  const frame = () => JSON.stringify([topMargin(look()), look().words, look().moments, look().decades().ticks.map(tick)])
+  const frame = () => JSON.stringify([topMargin(look(), names()), look().words, look().moments, look().decades().ticks.map(tick)])
   let framed = frame()
   let timer: ReturnType<typeof setTimeout> | null = null
   let drawn = performance.now()
