@@ -30,11 +30,17 @@ export interface LabContent {
     table: string
     noServer: (why: string) => string
     milliseconds: string
+    /** The unit of a time axis. */
+    second: string
     budget: string
     withinBudget: string
     overBudget: string
     refused: string
+    /** In a legend; and as the name of the strip where they are drawn. */
     failed: string
+    noAnswer: string
+    /** Instead of a column of zeros. */
+    none: Record<'refused' | 'failed' | 'both', string>
     reading: string
   }
   skewed: {
@@ -99,11 +105,20 @@ export interface LabContent {
     noneCard: string
     onProcessor: string
     onCard: string
+    /** Sets what was recorded apart from what is measured here. */
+    heading: string
     from: (date: string, machine: string) => string
-    chart: string
+    cores: (server: string, all: string) => string
+    /** What the bars reach to: p99, or the longest answer where there are too few for it. */
+    chart: Record<'p99' | 'longest' | 'mixed', string>
+    chartServices: string
     caption: string
     captionAt: (rate: string) => string
-    series: string
+    service: string
+    longest: string
+    longestOf: (answers: string) => string
+    /** A clause: p99, or the longest of a few. */
+    tail: Record<'p99' | 'longest', (ms: string, answers: string) => string>
     requests: string
     refused: string
     lost: string
@@ -121,12 +136,12 @@ export interface LabContent {
     foundRate: (rate: string) => string
     model: (name: string) => string
     readings: {
-      native: (facts: Record<'native' | 'rate' | 'p99' | 'images', string>) => string
-      against: (facts: Record<'other' | 'p99' | 'images', string>) => string
+      native: (facts: Record<'native' | 'rate' | 'tail' | 'images', string>) => string
+      against: (facts: Record<'other' | 'tail' | 'images', string>) => string
       policies: (start: string, perRequest: string, longestFirst: string) => string
       kill: (requests: string, refused: string, lost: string, recovery: string) => string
       stall: (requests: string, lost: string, longest: string) => string
-      load: (facts: Record<'name' | 'requests' | 'refused' | 'lost' | 'p99', string>, within: boolean) => string
+      load: (facts: Record<'name' | 'requests' | 'refused' | 'lost' | 'tail', string>, within: boolean) => string
     }
     unreadable: (reason: string) => string
   }
@@ -140,6 +155,7 @@ export interface LabContent {
     rest: string
     over: string
     request: string
+    axis: string
     eachRequest: string
     number: string
     reading: (start: string, perRequest: string, firstOne: string, load: string) => string

@@ -1,4 +1,5 @@
 // The words of the experiments that a server in lab mode runs, fetched where there is one.
+import type { FaultMoment } from '../src/lib/lab/fault-moments'
 import type { PolicyName } from './experiments-schema'
 
 export interface LiveContent {
@@ -8,12 +9,12 @@ export interface LiveContent {
   live: string
   policies: {
     button: string
-    caption: (requests: string) => string
+    /** `processes`: their numbers. */
+    caption: (requests: string, processes: string) => string
     waiting: (policy: string) => string
     request: (policy: string, number: string) => string
     started: string
     reading: (start: string, perRequest: string, firstOne: string, ready: string) => string
-    process: (policy: string, pid: string) => string
   }
   failure: {
     legend: string
@@ -25,6 +26,8 @@ export interface LiveContent {
     recovered: string
     chart: string
     seconds: string
+    /** What is marked in the chart. */
+    moments: Record<FaultMoment, string>
     caption: string
     event: string
     value: string

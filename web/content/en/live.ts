@@ -11,13 +11,12 @@ export const live: LiveContent = {
   live: 'Live: run by this server in child processes, on this machine.',
   policies: {
     button: 'Load three ways in real servers',
-    caption: (requests) => `Latency of ${requests} requests under each policy, ms. Each policy is a server process of its own.`,
+    caption: (requests, processes) => `Latency of ${requests} requests under each policy, ms. Each policy is a server process of its own (${processes}).`,
     waiting: (policy) => `A server that loads ${policy} is starting.`,
     request: (policy, number) => `Loading ${policy}: request ${number}.`,
     started: 'Ready after, ms',
     reading: (start, perRequest, firstOne, ready) =>
       `The server that loads at the start was ready after ${ready} ms, before anybody asked, and then a request took ${start} ms. Loading on every request made each one take ${perRequest} ms. Loading on the first request looked ready at once, and its first caller waited ${firstOne} ms.`,
-    process: (policy, pid) => `${policy} (process ${pid})`,
   },
   failure: {
     legend: 'What happens to the server process',
@@ -29,6 +28,7 @@ export const live: LiveContent = {
     recovered: 'It answers again; the rest of the load is being sent.',
     chart: 'Latency of each request, from the time that it was due',
     seconds: 'seconds',
+    moments: { killed: 'killed', ready: 'ready again', stalled: 'stands still', resumed: 'goes on' },
     caption: 'One server process without a second one beside it',
     event: 'What happened',
     value: 'Value',

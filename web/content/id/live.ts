@@ -11,13 +11,12 @@ export const live: LiveContent = {
   live: 'Langsung: dijalankan server ini dalam proses anak, di mesin ini.',
   policies: {
     button: 'Muat dengan tiga cara di server sungguhan',
-    caption: (requests) => `Latensi ${requests} permintaan pada tiap cara, ms. Tiap cara adalah satu proses server tersendiri.`,
+    caption: (requests, processes) => `Latensi ${requests} permintaan pada tiap cara, ms. Tiap cara adalah satu proses server tersendiri (${processes}).`,
     waiting: (policy) => `Server yang memuat ${policy} sedang mulai.`,
     request: (policy, number) => `Dimuat ${policy}: permintaan ${number}.`,
     started: 'Siap setelah, ms',
     reading: (start, perRequest, firstOne, ready) =>
       `Server yang memuat saat mulai siap setelah ${ready} ms, sebelum ada permintaan, lalu satu permintaan perlu ${start} ms. Bila dimuat pada tiap permintaan, masing-masing perlu ${perRequest} ms. Bila dimuat pada permintaan pertama, server tampak siap seketika, tetapi pengguna pertamanya menunggu ${firstOne} ms.`,
-    process: (policy, pid) => `${policy} (proses ${pid})`,
   },
   failure: {
     legend: 'Yang terjadi pada proses server',
@@ -29,6 +28,7 @@ export const live: LiveContent = {
     recovered: 'Ia menjawab lagi; sisa bebannya sedang dikirim.',
     chart: 'Latensi tiap permintaan, sejak saat terjadwalnya',
     seconds: 'detik',
+    moments: { killed: 'dimatikan', ready: 'siap lagi', stalled: 'diam', resumed: 'berjalan lagi' },
     caption: 'Satu proses server tanpa proses kedua di sampingnya',
     event: 'Yang terjadi',
     value: 'Nilai',

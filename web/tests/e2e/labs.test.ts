@@ -111,7 +111,7 @@ describe('experiments that need a lab server or a recording', () => {
     await expect.poll(() => lab.locator('.lab-plot').evaluateAll((plots) => plots.map((plot) => (plot as HTMLElement).dataset.points))).toEqual(['6', '6', '6'])
     await lab.getByText('The values as a table').click()
     expect(await rows(page, 'requests')).toHaveLength(6)
-    expect(await lab.locator('.recorded svg[role=img]').count()).toBe(existsSync(join(repository, 'tests/bench/results/when-to-load.json')) ? 1 : 0)
+    expect(await lab.locator('.recorded [role=img]').count()).toBe(existsSync(join(repository, 'tests/bench/results/when-to-load.json')) ? 1 : 0)
   })
 
   test('failure: requests in the killed worker are lost, and the next one recovers', async () => {

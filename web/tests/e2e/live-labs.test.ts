@@ -32,10 +32,19 @@ async function drawn(lab: Locator): Promise<number[]> {
   await lab.page().waitForTimeout(1200) // the chart draws at its own pace
   return lab.locator('.lab-plot').evaluateAll((plots) => plots.map((plot) => Number((plot as HTMLElement).dataset.points)))
 }
-/** The columns of the table behind a load's chart, added up. */
-async function sums(lab: Locator, position = 0): Promise<number[]> {
-  const cells = await lab.locator('[data-lab=seconds]').nth(position).locator('tbody tr').evaluateAll((found) => found.map((row) => [...row.children].map((cell) => Number((cell as HTMLElement).innerText.replaceAll(',', '')))))
-  return (cells[0] ?? []).map((_, column) => cells.reduce((sum, row) => sum + (row[column] ?? 0), 0))
+/** Columns of the table behind a load's chart, added up; one of zeros is not there, and the caption says so. */
+async function sums(lab: Locator, position = 0): Promise<{ requests: number; refused: number; failed: number }> {
+  const table = lab.locator('[data-lab=seconds]').nth(position)
+  const texts = (selector: string) => table.locator(selector).evaluateAll((found) => found.map((row) => [...row.children].map((cell) => (cell as HTMLElement).innerText)))
+  const [[heads = []], cells, { common, challenge }] = [await texts('thead tr'), await texts('tbody tr'), await loadLabContent('en')]
+  const sum = (name: string) => {
+    const column = heads.indexOf(name)
+    return column < 0 ? 0 : cells.reduce((sum, row) => sum + Number(row[column]?.replaceAll(',', '')), 0)
+  }
+  const [refused, failed] = [sum(challenge.refusedColumn), sum(challenge.failedColumn)]
+  const said = refused && failed ? '' : refused ? common.none.failed : failed ? common.none.refused : common.none.both
+  expect(await table.locator('caption').innerText()).toContain(said)
+  return { requests: sum(challenge.requests), refused, failed }
 }
 
 test('when to load: three server processes, each with its own number', async () => {
@@ -46,7 +55,7 @@ test('when to load: three server processes, each with its own number', async () 
   await lab.locator('[data-lab=live-reading]').waitFor({ timeout: 40_000 })
   const found = await rows(page, 'live-policies')
   expect(found.map((row) => row.match(/^(once|on every|on the first)/)?.[0])).toEqual(['once', 'on every', 'on the first'])
-  const processes = (await lab.locator('figcaption').allInnerTexts()).map((caption) => /\(process (\d+)\)/.exec(caption)?.[1])
+  const processes = /process of its own \((\d+), (\d+), (\d+)\)/.exec(await lab.locator('[data-lab=live-policies] caption').innerText())?.slice(1)
   expect(new Set(processes).size).toBe(3)
   expect(await lab.innerText()).not.toContain('recorded results are not part')
   // Every drawn request stands in the table behind the charts.
@@ -70,7 +79,7 @@ test('a server is killed under load: what was lost, and when it answered again',
   expect(value('until it has answered')).toBeGreaterThanOrEqual(value('until it is ready'))
   expect(await drawn(lab)).toEqual([value('Requests sent')])
   await lab.getByText('The values as a table').click()
-  const [, sent = 0, refused = 0, failed = 0] = await sums(lab)
+  const { requests: sent, refused, failed } = await sums(lab)
   expect(sent).toBe(value('Requests sent'))
   expect(refused + failed).toBe(value('Requests sent') - value('Answered ')) // each a cross in the chart
 })
@@ -106,7 +115,7 @@ describe('Python or C++', () => {
       expect(await drawn(lab)).toEqual(requests)
       for (const [position, summary] of (await lab.getByText('The values as a table').all()).entries()) {
         await summary.click()
-        expect((await sums(lab, position))[1]).toBe(requests[position])
+        expect((await sums(lab, position)).requests).toBe(requests[position])
       }
       expect(await asked()).toBeGreaterThan(before) // it was the other one that answered for Python
       sound(errors)
@@ -131,7 +140,7 @@ describe('the challenge', () => {
     const [points = 0] = await drawn(lab)
     expect(await lab.locator('[data-lab=live-verdict]').innerText()).toContain(`of ${points} requests`)
     await lab.getByText('The values as a table').click()
-    expect((await sums(lab))[1]).toBe(points)
+    expect((await sums(lab)).requests).toBe(points)
     // Where one request alone is over the budget, as on a machine that is busy otherwise, there is nothing to search.
     if ((await rows(page, 'live-search')).length === 0) expect(await lab.innerText()).toContain('sustains no rate within 50 ms')
   })
@@ -207,7 +216,7 @@ describe('a run whose events are given', () => {
     expect(await scripts(visitor)).toBe(1)
     expect(await pixels(lab, '--live')).toBeGreaterThan(200)
     await lab.getByText('The values as a table').click()
-    expect(await rows(visitor, 'seconds')).toEqual([1, 2, 3, 4].map((second) => `${second} 50 0 0 12.0 12.0`))
+    expect(await rows(visitor, 'seconds')).toEqual([1, 2, 3, 4].map((second) => `${second} 50 12.0 12.0`))
     sound(errors)
     await visitor.context().close()
   })
@@ -223,7 +232,7 @@ describe('a run whose events are given', () => {
     const other = await start(refusing)
     expect(await other.locator('[data-lab=live-verdict]').innerText()).toMatch(/^Misses the budget: p99 is 12\.0 ms.* 20 of 200 requests/)
     await other.getByText('The values as a table').click()
-    expect((await sums(other)).slice(1, 4)).toEqual([200, 20, 0])
+    expect(await sums(other)).toEqual({ requests: 200, refused: 20, failed: 0 })
     await refusing.context().close()
   })
 
@@ -307,7 +316,7 @@ test('altered events: what is shown follows them, and nonsense is not shown', as
   await lab.getByRole('button', { name: 'Load three ways' }).click()
   await lab.getByText('policy is unknown').waitFor()
   expect(await rows(fresh, 'live-policies')).toEqual(['once, at the start 1,234.5 77.7 77.7 2 / 2'])
-  expect(await lab.innerText()).toContain('(process 4242)')
+  expect(await lab.locator('[data-lab=live-policies] caption').innerText()).toContain('process of its own (4242)')
   await fresh.context().close()
 })
 

@@ -3,11 +3,14 @@ import { languages } from '../../content'
 import { loadLabContent } from '../../content/experiments'
 import { loadLiveContent } from '../../content/live'
 import { bmpOf, withoutAlpha } from '../../src/lib/lab/bmp'
+import { unansweredIn } from '../../src/lib/lab/columns'
+import { faultMoments } from '../../src/lib/lab/fault-moments'
 import { cropped, cutOf, halfToEven } from '../../src/lib/lab/geometry'
 import { poissonSchedule, randomOf } from '../../src/lib/lab/load/schedule'
 import { figuresOf, meetsBudget, nextRate, searchSeconds, secondsOf, sustained, type Sent, type Tried } from '../../src/lib/lab/load/stage'
-import { Plotted } from '../../src/lib/lab/plotted'
+import { decadesAround, Plotted } from '../../src/lib/lab/plotted'
 import { logScale } from '../../src/lib/lab/scale'
+import type { LabEvent } from '../../src/lib/lab/server-lab'
 import { median, percentile, upperShare } from '../../src/lib/lab/statistics'
 import { differenceOf } from '../../src/lib/lab/tensor-difference'
 
@@ -105,10 +108,33 @@ describe('load', () => {
     expect(plotted.over).toEqual([null, null, null, 60, null])
     expect(plotted.unanswered.map((value) => value !== null)).toEqual([false, false, true, false, true])
     expect(plotted.crosses).toBe(2)
-    expect(plotted.decades()).toEqual({ least: 0.1, most: 100, ticks: [0.1, 1, 10, 100] })
+    expect([plotted.refused, plotted.failed]).toEqual([1, 1])
+    expect(decadesAround([plotted])).toEqual({ least: 0.1, most: 100, ticks: [0.1, 1, 10, 100] })
     plotted.add({ at: 5, ms: 1500, outcome: 'ok' })
-    expect(plotted.decades().most).toBe(10_000)
-    expect(new Plotted().decades()).toMatchObject({ least: 10, most: 100 })
+    expect(decadesAround([plotted]).most).toBe(10_000)
+    expect(decadesAround([new Plotted()])).toMatchObject({ least: 10, most: 100 })
+    // Charts that are compared have one axis.
+    expect(decadesAround([new Plotted(), plotted])).toEqual(decadesAround([plotted]))
+  })
+  test('a fault stands on the load’s time axis where the events put it, and nowhere without them', () => {
+    const event = (type: string, json: object): LabEvent => ({ type, json: { type, ...json } })
+    // The load began at 1000: its first portion is told 20 ms after an answer, the second at once.
+    const samples = [event('samples', { at_ms: 1520, done: [300, 500] }), event('samples', { at_ms: 2000, done: [1000, 900] })]
+    const killed = event('killed', { at_ms: 3430 })
+    expect(faultMoments([...samples, killed])).toEqual([{ moment: 'killed', at: 2.43 }])
+    // Once it is known how long the process took to end, the mark is at the signal.
+    expect(faultMoments([...samples, killed, event('recovered', { at_ms: 5500, gone_ms: 30, ready_ms: 1500 })])).toEqual([{ moment: 'killed', at: 2.4 }, { moment: 'ready', at: 3.9 }])
+    expect(faultMoments([...samples, event('stalled', { at_ms: 3400 }), event('resumed', { at_ms: 4900 })])).toEqual([{ moment: 'stalled', at: 2.4 }, { moment: 'resumed', at: 3.9 }])
+    expect(faultMoments([killed])).toEqual([])
+    expect(faultMoments([...samples, event('killed', {})])).toEqual([])
+  })
+  test('columns of zeros become a sentence', async () => {
+    const { common } = await loadLabContent('en')
+    const shown = (...rows: [number, number][]) => unansweredIn(rows.map(([refused, failed]) => ({ refused, failed })), common)
+    expect(shown([0, 0], [0, 0])).toEqual({ refused: false, failed: false, sentence: common.none.both })
+    expect(shown([0, 0], [2, 0])).toEqual({ refused: true, failed: false, sentence: common.none.failed })
+    expect(shown([0, 1], [0, 0])).toEqual({ refused: false, failed: true, sentence: common.none.refused })
+    expect(shown([1, 0], [0, 1])).toEqual({ refused: true, failed: true, sentence: '' })
   })
   test.each([[10, 45], [30, 12], [45, 0], [4, 300]])('the search finds what a machine of %i ms sustains: %i/s', (singleMs, capacity) => {
     const tried: Tried[] = []

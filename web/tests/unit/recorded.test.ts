@@ -8,7 +8,7 @@ import { loadLabContent } from '../../content/experiments'
 import { loadingWhys as english } from '../../content/en/loading'
 import { loadingWhys as indonesian } from '../../content/id/loading'
 import { comparedServices, newestOf, parseRecorded, readRecorded, type Recorded } from '../../src/lib/lab/recorded'
-import { readingOf, translatedName } from '../../src/lib/lab/recorded-words'
+import { fewestForP99, readingOf, tailOf, translatedName } from '../../src/lib/lab/recorded-words'
 import { formatFor } from '../../src/lib/lesson/format'
 import { measuredLoading } from '../../src/lib/lesson/measured'
 
@@ -61,10 +61,13 @@ describe('recorded results', () => {
     expect(unreadable).toEqual([])
     expect(found).toHaveLength(1)
     expect(found[0]).toMatchObject({
-      machine: 'a processor, 1/2 threads',
-      series: [{ name: 'native', requests: 63, refused: 1, lost: 2, recoveryMs: 500, ms: { p50: 10, p99: 30 }, service: { rate: 10, imagesPerSecond: 43.21, loadedP99Ms: 32, readyMs: 700, residentBytes: 300.5e6, privateBytes: 200.25e6 } }],
+      machine: 'a processor',
+      cores: { server: 1, all: 2 },
+      series: [{ name: 'native', requests: 63, answers: 60, refused: 1, lost: 2, recoveryMs: 500, ms: { p50: 10, p99: 30 }, service: { rate: 10, imagesPerSecond: 43.21, loaded: { answers: 180, ms: { p99: 32, max: 32 } }, readyMs: 700, residentBytes: 300.5e6, privateBytes: 200.25e6 } }],
     })
-    expect(read(services({ native: peer(30, [load('10/s', 10, 30)]) })).series[0]?.service?.loadedP99Ms).toBe(null)
+    expect(read(services({ native: peer(30, [load('10/s', 10, 30)]) })).series[0]?.service?.loaded).toBe(null)
+    const counted = { ...load('10/s', 10, 30), samples: 53 }
+    expect(read(services({ native: peer(30, [counted]) })).series[0]).toMatchObject({ answers: 53, requests: 56 })
     expect(readRecorded([services({ native: { ...peer(30), loads: [] } })], 'python-or-cpp').unreadable[0]).toContain('loads[0]')
   })
   test.each([
@@ -74,6 +77,13 @@ describe('recorded results', () => {
     [file({ recorded_at: 'yesterday' }), 'recorded_at is not a time'],
     [file({ series: [series('a', 9, { latency_ms: { p50: 9, p90: 2, p99: 3, max: 4 } })] }), 'does not ascend'],
   ])('%s is refused', (text, reason) => expect(readRecorded([text], 'failure').unreadable[0]).toContain(reason))
+  test('a 99th percentile is of 299 answers or more; of fewer it is the longest', () => {
+    const ms = { p99: 30, max: 40 }
+    expect(0.99 ** fewestForP99).toBeLessThan(0.05)
+    expect(0.99 ** (fewestForP99 - 1)).toBeGreaterThan(0.05)
+    expect(tailOf({ answers: fewestForP99, ms })).toEqual({ kind: 'p99', ms: 30, answers: fewestForP99 })
+    expect(tailOf({ answers: fewestForP99 - 1, ms })).toEqual({ kind: 'longest', ms: 40, answers: fewestForP99 - 1 })
+  })
   test('those of this build are readable', () => {
     for (const name of readdirSync(results).filter((name) => name.endsWith('.json'))) expect(() => parseRecorded(readFileSync(join(results, name), 'utf8')), name).not.toThrow()
   })
@@ -98,11 +108,13 @@ describe.each(languages)('in $long', async ({ language }) => {
   test('a single series has a reading too, with what was refused', () => {
     const run = read(file({ experiment: 'challenge', series: [series('fifty', 600, { name: '50/s', requests: 988, refused: 586, lost: 3 })] }))
     const reading = readingOf(words, run, format)
-    expect(reading).toBe(words.readings.load({ name: words.atRate('50'), requests: '988', refused: '586', lost: '3', p99: ms(1800) }, false))
+    expect(reading).toBe(words.readings.load({ name: words.atRate('50'), requests: '988', refused: '586', lost: '3', tail: words.tail.p99(ms(1800), '399') }, false))
     for (const value of ['988', '586', '3', ms(1800), words.atRate('50')]) expect(reading).toContain(value)
     const quick = read(file({ experiment: 'challenge', series: [series('fifty', 10, { name: '50/s' })] }))
-    const over = words.readings.load({ name: words.atRate('50'), requests: '20', refused: '0', lost: '0', p99: ms(30) }, false)
-    const within = words.readings.load({ name: words.atRate('50'), requests: '20', refused: '0', lost: '0', p99: ms(30) }, true)
+    // Of twenty answers nobody knows the 99th percentile: the longest is said.
+    const tail = words.tail.longest(ms(40), '20')
+    const over = words.readings.load({ name: words.atRate('50'), requests: '20', refused: '0', lost: '0', tail }, false)
+    const within = words.readings.load({ name: words.atRate('50'), requests: '20', refused: '0', lost: '0', tail }, true)
     expect(over).not.toBe(within)
     expect(readingOf(words, quick, format)).toBe(within)
     const failed = read(file({ series: [series('kill', 10, { refused: 4, lost: 2, recovery_ms: 777 }), series('stall', 11)] }))

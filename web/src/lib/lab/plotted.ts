@@ -10,10 +10,16 @@ export interface Point {
 
 type Column = (number | null)[]
 
+export interface Decades {
+  least: number
+  most: number
+  ticks: number[]
+}
+
 /** A logarithmic axis has no place for 0. */
 const leastMs = 0.1
-/** Where an answer without a prediction stands on its own scale, from 0 below to 1 above. */
-export const unansweredAt = 0.96
+/** An answer without a prediction has no place on the axis of latencies; it only is. */
+const present = 1
 
 export class Plotted {
   /** Ascending; the three others hold a number at the place of their own points, else null. */
@@ -23,8 +29,14 @@ export class Plotted {
   readonly unanswered: Column = []
   least = Infinity
   most = 0
+  /** Answered with 429; and those that got no answer, or one that is no prediction. */
+  refused = 0
+  failed = 0
+
   /** How many have no prediction. */
-  crosses = 0
+  get crosses(): number {
+    return this.refused + this.failed
+  }
 
   add({ at, ms, outcome }: Point) {
     // Answers come almost in the order of their requests: the place is found from the end.
@@ -35,19 +47,18 @@ export class Plotted {
     this.at.splice(place, 0, at)
     this.within.splice(place, 0, answered && ms <= budgetMs ? shown : null)
     this.over.splice(place, 0, answered && ms > budgetMs ? shown : null)
-    this.unanswered.splice(place, 0, answered ? null : unansweredAt)
-    if (!answered) {
-      this.crosses++
-      return
-    }
+    this.unanswered.splice(place, 0, answered ? null : present)
+    if (outcome === 'refused') this.refused++
+    else if (outcome === 'failed') this.failed++
+    if (!answered) return
     this.least = Math.min(this.least, shown)
     this.most = Math.max(this.most, shown)
   }
+}
 
-  /** Whole decades around the points and the budget. */
-  decades(): { least: number; most: number; ticks: number[] } {
-    const low = Math.floor(Math.log10(Math.min(this.least, 10)))
-    const high = Math.ceil(Math.log10(Math.max(this.most, 2 * budgetMs)))
-    return { least: 10 ** low, most: 10 ** high, ticks: Array.from({ length: high - low + 1 }, (_, power) => 10 ** (low + power)) }
-  }
+/** Whole decades around the points of all these charts, and the budget: one axis for those that are compared. */
+export function decadesAround(charts: readonly Pick<Plotted, 'least' | 'most'>[]): Decades {
+  const low = Math.floor(Math.log10(Math.min(10, ...charts.map(({ least }) => least))))
+  const high = Math.ceil(Math.log10(Math.max(2 * budgetMs, ...charts.map(({ most }) => most))))
+  return { least: 10 ** low, most: 10 ** high, ticks: Array.from({ length: high - low + 1 }, (_, power) => 10 ** (low + power)) }
 }

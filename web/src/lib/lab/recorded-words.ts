@@ -2,9 +2,24 @@
 import type { LabContent } from '../../../content/experiments-schema'
 import { budgetMs } from '../lesson/figures'
 import type { Format } from '../lesson/format'
-import { comparedServices, type Recorded, type RecordedExperiment, type RecordedSeries } from './recorded'
+import { comparedServices, type Measured, type Recorded, type RecordedExperiment, type RecordedSeries } from './recorded'
 
 type Words = LabContent['recorded']
+
+/** Of fewer answers nothing can be said about 99 of 100: with 299 one of them lies above the 99th percentile, at 95 % confidence. */
+export const fewestForP99 = 299
+
+/** What a few users waited for: p99 where there are answers enough, else the longest of them. */
+export function tailOf({ answers, ms }: Measured): { kind: 'p99' | 'longest'; ms: number; answers: number } {
+  return answers >= fewestForP99 ? { kind: 'p99', ms: ms.p99, answers } : { kind: 'longest', ms: ms.max, answers }
+}
+
+/** What the series of a result are. */
+export function seriesHead({ recorded, policies, failure, challenge }: LabContent, experiment: RecordedExperiment): string {
+  if (experiment === 'when-to-load') return policies.policy
+  if (experiment === 'failure') return failure.event
+  return experiment === 'challenge' ? challenge.rate : recorded.service
+}
 
 /** In the page's language where it knows the series; else null. */
 export function translatedName(words: Words, experiment: RecordedExperiment, { id, name }: Pick<RecordedSeries, 'id' | 'name'>, format: Format): string | null {
@@ -27,6 +42,10 @@ export function readingOf(words: Words, result: Recorded, format: Format): strin
   const named = (one: RecordedSeries) => nameOf(words, experiment, one, format)
   const called = (id: string) => series.find((one) => one.id === id)
   const counts = ({ requests, refused, lost }: RecordedSeries) => [format.whole(requests), format.whole(refused), format.whole(lost)] as const
+  const tail = (one: RecordedSeries) => {
+    const { kind, ms, answers } = tailOf(one)
+    return words.tail[kind](format.ms(ms), format.whole(answers))
+  }
   const sentences: string[] = []
   if (experiment === 'python-or-cpp') {
     const images = ({ service }: RecordedSeries) => (service ? format.ms(service.imagesPerSecond) : '–')
@@ -34,9 +53,9 @@ export function readingOf(words: Words, result: Recorded, format: Format): strin
     const native = pairs[0]?.native
     if (native) {
       const rate = native.service ? format.short(native.service.rate) : '–'
-      sentences.push(readings.native({ native: named(native), rate, p99: format.ms(native.ms.p99), images: images(native) }))
+      sentences.push(readings.native({ native: named(native), rate, tail: tail(native), images: images(native) }))
     }
-    for (const { other } of pairs) sentences.push(readings.against({ other: named(other), p99: format.ms(other.ms.p99), images: images(other) }))
+    for (const { other } of pairs) sentences.push(readings.against({ other: named(other), tail: tail(other), images: images(other) }))
   } else if (experiment === 'when-to-load') {
     const [start, each, first] = ['at-start', 'per-request', 'first-request'].map(called)
     if (start && each && first) sentences.push(readings.policies(format.ms(start.ms.p50), format.ms(each.ms.p50), format.ms(first.ms.max)))
@@ -50,7 +69,7 @@ export function readingOf(words: Words, result: Recorded, format: Format): strin
   } else {
     for (const one of series) {
       const [requests, refused, lost] = counts(one)
-      sentences.push(readings.load({ name: named(one), requests, refused, lost, p99: format.ms(one.ms.p99) }, one.ms.p99 <= budgetMs))
+      sentences.push(readings.load({ name: named(one), requests, refused, lost, tail: tail(one) }, tailOf(one).ms <= budgetMs))
     }
   }
   return sentences.join(' ')

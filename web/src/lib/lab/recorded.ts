@@ -9,13 +9,19 @@ export const servicesSchema = 'beralih.services/1'
 export const recordedExperiments = ['python-or-cpp', 'when-to-load', 'failure', 'challenge', 'challenge-gpu'] as const
 export type RecordedExperiment = (typeof recordedExperiments)[number]
 
+/** Latencies, and of how many answers. */
+export interface Measured {
+  answers: number
+  ms: { p99: number; max: number }
+}
+
 /** What was measured of a service beside the one common rate. */
 export interface ServiceFigures {
   /** The common rate, requests per second. */
   rate: number
   imagesPerSecond: number
   /** At 0.7 times what it can serve; null where that was not measured. */
-  loadedP99Ms: number | null
+  loaded: Measured | null
   readyMs: number
   residentBytes: number
   privateBytes: number
@@ -26,6 +32,8 @@ export interface RecordedSeries {
   /** What the program that measured calls it; shown where the page has no words for the id. */
   name: string
   requests: number
+  /** How many of them were answered with a prediction: what the percentiles are of. */
+  answers: number
   refused: number
   lost: number
   /** From a kill to the next answer, where one was done. */
@@ -38,6 +46,8 @@ export interface Recorded {
   experiment: RecordedExperiment
   recordedAt: string
   machine: string
+  /** How many of its cores the server had, where it had not all of them. */
+  cores: { server: number; all: number } | null
   versions: Record<string, string>
   series: RecordedSeries[]
 }
@@ -51,12 +61,16 @@ function seriesOf(value: unknown, position: number): RecordedSeries {
   const ms = (key: string) => number(latency[key], `${at}.latency_ms.${key}`)
   const found = { p50: ms('p50'), p90: ms('p90'), p99: ms('p99'), max: ms('max') }
   if (found.p50 > found.p90 || found.p90 > found.p99 || found.p99 > found.max) throw new Error(`${at}.latency_ms does not ascend`)
+  const requests = number(json.requests, `${at}.requests`)
+  const refused = optional(json, 'refused', `${at}.refused`)
+  const lost = optional(json, 'lost', `${at}.lost`)
   return {
     id: text(json.id, `${at}.id`),
     name: text(json.name, `${at}.name`),
-    requests: number(json.requests, `${at}.requests`),
-    refused: optional(json, 'refused', `${at}.refused`),
-    lost: optional(json, 'lost', `${at}.lost`),
+    requests,
+    answers: requests - refused - lost,
+    refused,
+    lost,
     recoveryMs: json.recovery_ms === undefined ? null : number(json.recovery_ms, `${at}.recovery_ms`),
     ms: found,
     service: null,
@@ -74,9 +88,7 @@ function serviceOf(name: string, value: unknown, seconds: number, position: numb
   const load = record(loads[0], `${at}.loads[0]`)
   const refused = number(load.refused, `${at}.refused`)
   const failed = number(load.failed, `${at}.failed`)
-  // Since a load has its own length, as long as its percentiles need.
-  const length = load.seconds === undefined ? seconds : number(load.seconds, `${at}.seconds`)
-  const served = Math.round(number(load.served_per_s, `${at}.served_per_s`) * length)
+  const served = answersOf(load, seconds, at)
   const recovery = 1000 * number(peer.killed_to_ready_s, `${at}.killed_to_ready_s`)
   const own = loads.find((other) => other.at === ownLoad)
   const memory = record(peer.memory_mb, `${at}.memory_mb`)
@@ -87,12 +99,21 @@ function serviceOf(name: string, value: unknown, seconds: number, position: numb
     service: {
       rate: number(load.rate, `${at}.rate`),
       imagesPerSecond: number(peer.capacity_per_s, `${at}.capacity_per_s`),
-      loadedP99Ms: own ? number(record(own.latency_ms, `${at}.latency_ms`).p99, `${at}.p99`) : null,
+      loaded: own ? measuredOf(own, seconds, at) : null,
       readyMs: 1000 * number(peer.ready_s, `${at}.ready_s`),
       residentBytes: bytes('resident'),
       privateBytes: bytes('private'),
     },
   }
+}
+
+/** How many answers a load's percentiles are of; files say it since their second revision. */
+const answersOf = (load: Json, seconds: number, name: string) =>
+  load.samples === undefined ? Math.round(number(load.served_per_s, `${name}.served_per_s`) * (load.seconds === undefined ? seconds : number(load.seconds, `${name}.seconds`))) : number(load.samples, `${name}.samples`)
+
+function measuredOf(load: Json, seconds: number, name: string): Measured {
+  const latency = record(load.latency_ms, `${name}.latency_ms`)
+  return { answers: answersOf(load, seconds, name), ms: { p99: number(latency.p99, `${name}.p99`), max: number(latency.max, `${name}.max`) } }
 }
 
 /** Every service at the one rate that all of them were given, and what else was measured of it. */
@@ -103,7 +124,8 @@ function parseServices(json: Json): Recorded | null {
   return {
     experiment: 'python-or-cpp',
     recordedAt: timestamp(json.date, 'date'),
-    machine: `${text(machine.cpu, 'machine.cpu')}, ${number(json.server_cores, 'server_cores')}/${number(machine.cores, 'machine.cores')} threads`,
+    machine: text(machine.cpu, 'machine.cpu'),
+    cores: { server: number(json.server_cores, 'server_cores'), all: number(machine.cores, 'machine.cores') },
     versions: Object.fromEntries(Object.entries(record(machine.versions, 'machine.versions')).map(([name, version]) => [name, text(version, name)])),
     series: Object.entries(record(json.peers, 'peers'))
       .filter(([name]) => name !== naive) // too slow for the rate of the others
@@ -125,6 +147,7 @@ export function parseRecorded(body: string): Recorded | null {
     experiment,
     recordedAt: timestamp(json.recorded_at, 'recorded_at'),
     machine: text(json.machine, 'machine'),
+    cores: null,
     versions: Object.fromEntries(Object.entries(versions).map(([name, version]) => [name, text(version, `versions.${name}`)])),
     series: json.series.map(seriesOf),
   }
